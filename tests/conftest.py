@@ -57,8 +57,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Judge what outlived even the session's fixtures."""
     _guard.uninstall()
     destroy_what_is_left()
-    left = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
-    ours = [one.name for one in left if _at_start is None or one not in _at_start.threads]
+    left = [
+        thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
+    ]
+    ours = [thread.name for thread in left if _at_start is None or thread not in _at_start.threads]
     if ours:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"\nthreads outlive the test session: {', '.join(ours)}")
@@ -164,9 +166,9 @@ def _uses_wider_fixture(item: pytest.Item, *, than: str) -> bool:
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
     return any(
-        one.scope not in narrow and one.func.__module__ != __name__ and not _is_of_a_library(one.func)
+        fixture.scope not in narrow and fixture.func.__module__ != __name__ and not _is_of_a_library(fixture.func)
         for group in definitions
-        for one in group
+        for fixture in group
     )
 
 
@@ -176,12 +178,12 @@ def _is_of_a_library(function: Callable[..., object]) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _module_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
-    items = [one for one in request.session.items if getattr(one, "module", None) is request.module]
+    items = [item for item in request.session.items if getattr(item, "module", None) is request.module]
     before = Holdings.now()
     yield
     gc.collect()
-    failed = any(one.stash.get(_failed, False) for one in items)
-    if not failed and not any(_uses_wider_fixture(one, than="module") for one in items):
+    failed = any(item.stash.get(_failed, False) for item in items)
+    if not failed and not any(_uses_wider_fixture(item, than="module") for item in items):
         _judge(before, "the tests of this module")
 
 

@@ -65,8 +65,8 @@ def cases(engine: Engine, made: Installation, chance: random.Random, days: int) 
         return engine.ask(ReadLog(before=chance.randrange(made.line_count // 4, made.line_count // 2)))
 
     def of_vm(range_: TrafficRange) -> object:
-        one = vm()
-        return engine.ask(ReadTraffic(range=range_, rule=one.rule, vm=one.id))
+        chosen = vm()
+        return engine.ask(ReadTraffic(range=range_, rule=chosen.rule, vm=chosen.id))
 
     return [
         ("log, newest page", lambda: log()),
@@ -75,7 +75,7 @@ def cases(engine: Engine, made: Installation, chance: random.Random, days: int) 
         ("log, errors", lambda: log(at_least=LogLevel.ERROR)),
         ("log of a rule", lambda: log(rule=vm().rule)),
         ("log of a rule, errors", lambda: log(rule=vm().rule, at_least=LogLevel.ERROR)),
-        ("log of a VM", lambda: log(rule=(one := vm()).rule, vm=one.id)),
+        ("log of a VM", lambda: log(rule=(chosen := vm()).rule, vm=chosen.id)),
         ("log, a word that is frequent", lambda: log(text="snapshot")),
         ("log, a VM's name", lambda: log(text=vm().name)),
         ("log, a word that never occurs (one stretch)", lambda: log(text=f"absent{chance.random()}")),
@@ -90,7 +90,9 @@ def cases(engine: Engine, made: Installation, chance: random.Random, days: int) 
         ("traffic of everything, two years", lambda: engine.ask(ReadTraffic(range=TrafficRange.HISTORY))),
         (
             "statistics of a VM, year",
-            lambda: engine.ask(ReadStatistics(rule=(one := vm()).rule, vm=one.id, period=StatisticsPeriod.YEAR)),
+            lambda: engine.ask(
+                ReadStatistics(rule=(chosen := vm()).rule, vm=chosen.id, period=StatisticsPeriod.YEAR)
+            ),
         ),
         (
             "statistics of a rule, year",
@@ -99,7 +101,7 @@ def cases(engine: Engine, made: Installation, chance: random.Random, days: int) 
         ("statistics of everything, year", lambda: engine.ask(ReadStatistics(period=StatisticsPeriod.YEAR))),
         (
             "tasks of a VM's statistics",
-            lambda: engine.ask(ListStatisticsTasks(rule=(one := vm()).rule, vm=one.id, limit=200)),
+            lambda: engine.ask(ListStatisticsTasks(rule=(chosen := vm()).rule, vm=chosen.id, limit=200)),
         ),
         ("tasks of a rule's statistics", lambda: engine.ask(ListStatisticsTasks(rule=vm().rule, limit=200))),
         (
@@ -189,11 +191,11 @@ def report(found: list[Finding], made: Installation, size_bytes: int, arguments:
     """Write the figures down; return whether the goal is reached."""
     rows = ["| query | work, median ms | work, most ms | until answered, median ms |", "|---|---|---|---|"]
     rows += [
-        f"| {one.name} | {one.median_ms:.1f} | {max(one.work_ms):.1f} | {statistics.median(one.times_ms):.1f} |"
-        for one in found
+        f"| {row.name} | {row.median_ms:.1f} | {max(row.work_ms):.1f} | {statistics.median(row.times_ms):.1f} |"
+        for row in found
     ]
-    plans = [line for one in found for line in [f"{one.name}:", *(f"    {step}" for step in one.plan)]]
-    reached = all(one.median_ms < GOAL_MS for one in found)
+    plans = [line for row in found for line in [f"{row.name}:", *(f"    {step}" for step in row.plan)]]
+    reached = all(row.median_ms < GOAL_MS for row in found)
     body = "\n".join(
         [
             f"A catalog of {arguments.days} days of {arguments.vms} VMs in rules of {VMS_PER_RULE}, a backup of "

@@ -125,7 +125,7 @@ class Builder:
                     platform=self._lab.platform,
                     standby=self._lab.standby,
                     target_path=name,
-                    vms=tuple(ProtectedVm(vm=one.id, name=one.name) for one in here),
+                    vms=tuple(ProtectedVm(vm=vm.id, name=vm.name) for vm in here),
                     policy=PeriodicPolicy(plans=(plan,)),
                 ),
                 created_at=self._now - timedelta(days=self._days),
@@ -182,20 +182,20 @@ class Builder:
             (
                 self._lab.standby,
                 f"{vm.rule_name}/{vm.id}",
-                one.id,
-                one.chain,
-                one.rule_name,
+                point.id,
+                point.chain,
+                point.rule_name,
                 facts.platform_address,
                 vm.id,
                 vm.name,
-                _text(one.created_at),
-                one.sequence,
-                one.capacity_bytes,
-                one.stored_bytes,
-                msgspec.json.encode(one),
+                _text(point.created_at),
+                point.sequence,
+                point.capacity_bytes,
+                point.stored_bytes,
+                msgspec.json.encode(point),
                 VerificationState.UNKNOWN.value,
             )
-            for one in points
+            for point in points
         ]
         self._connection.execute("BEGIN")
         self._insert("points", _POINT_COLUMNS, rows)

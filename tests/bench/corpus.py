@@ -101,7 +101,7 @@ def _stage_files(stage: Path, files_bytes: int, copies_bytes: int, seed: int) ->
     """Copy a sample of this machine's files, and some of them a second time."""
     left, left_to_copy = files_bytes, copies_bytes
     chosen: list[Path] = []
-    for path, size in sorted(_candidates(), key=lambda one: _dice(seed, one[0])):
+    for path, size in sorted(_candidates(), key=lambda candidate: _dice(seed, candidate[0])):
         if size <= left:
             left -= size
             chosen.append(path)
@@ -189,7 +189,11 @@ def _change(
     """Copy an image and change a share of its blocks in clusters; return what was written."""
     subprocess.run(["cp", "--sparse=always", str(source), str(target)], check=True)
     used = sorted(
-        {block for one in data_extents(source) for block in range(one.start // BLOCK, -(-one.end // BLOCK))}
+        {
+            block
+            for extent in data_extents(source)
+            for block in range(extent.start // BLOCK, -(-extent.end // BLOCK))
+        }
     )
     blocks = source.stat().st_size // BLOCK
     lengths = [span for span, weight in runs for _ in range(weight)]

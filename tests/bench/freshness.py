@@ -32,7 +32,7 @@ def measured(root: Path, seconds: float, changes: int) -> Figures:
     command = [sys.executable, "-m", "tests.bench.freshness_window", str(root), str(seconds), str(changes)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
-    idle = [Idle(**one) for one in told.pop("idle")]
+    idle = [Idle(**page) for page in told.pop("idle")]
     return Figures(**told, idle=idle)
 
 
@@ -41,8 +41,8 @@ def report(figures: Figures, facts: str, command: str) -> bool:
     latencies = sorted(figures.latencies_ms)
     p99 = latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))]
     rows = [
-        ("requests a minute, idle, worst page", max(one.requests for one in figures.idle), REQUESTS_GOAL, ""),
-        ("window and engine, idle, worst page", max(one.cpu for one in figures.idle), CPU_GOAL, " % of a core"),
+        ("requests a minute, idle, worst page", max(page.requests for page in figures.idle), REQUESTS_GOAL, ""),
+        ("window and engine, idle, worst page", max(page.cpu for page in figures.idle), CPU_GOAL, " % of a core"),
         ("change until it is painted, 99th percentile", p99, LATENCY_GOAL_MS, " ms"),
     ]
     lines = [facts, "", "| measured | figure | goal | |", "|---|---|---|---|"]
@@ -56,8 +56,8 @@ def report(figures: Figures, facts: str, command: str) -> bool:
     lines[-1] += f"{latencies[-1]:.0f} ms; {figures.lost} were not painted within the deadline."
     lines += ["", "| idle page | requests a minute | window | engine |", "|---|---|---|---|"]
     lines += [
-        f"| {one.page} | {one.requests:.1f} | {one.window_cpu:.2f} % | {one.engine_cpu:.2f} % |"
-        for one in figures.idle
+        f"| {page.page} | {page.requests:.1f} | {page.window_cpu:.2f} % | {page.engine_cpu:.2f} % |"
+        for page in figures.idle
     ]
     text = "\n".join([*lines, "", circumstances(command)])
     print(text)

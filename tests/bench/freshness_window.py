@@ -108,7 +108,7 @@ class PaintWatch(QObject):
         """Look at each painting."""
         if event.type() is QEvent.Type.Paint and self._wanted is not None and self.painted_s is None:
             rule, stopped = self._wanted
-            row = next((one for one in self._rows.rows if one.id == rule), None)
+            row = next((shown for shown in self._rows.rows if shown.id == rule), None)
             if row is not None and (row.state is TaskState.STOPPED) == stopped:
                 QTimer.singleShot(0, self, self._on_painted)
         return False
@@ -199,7 +199,7 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
         demo = DemoPlatform(root / "demo")
         program = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: True)
         console = Console(client, memory, theme)
-        shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+        shell = Shell(console, languages, lambda owner: make_pages(owner, languages, program), has_tray=False)
         shell.show()
         ending.enter_context(GuiCollector()).calm()
         ending.callback(shell.dismiss)

@@ -98,7 +98,7 @@ def measured(root: Path, facts: str, rounds: int) -> Figures:
     command = [sys.executable, "-m", "tests.bench.gui_window", str(root), str(rounds)]
     done = subprocess.run(command, input=facts, stdout=subprocess.PIPE, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
-    openings = [Opening(**one) for one in told.pop("openings")]
+    openings = [Opening(**opening) for opening in told.pop("openings")]
     return Figures(**told, openings=openings)
 
 
@@ -106,7 +106,7 @@ def report(figures: Figures, facts: str, command: str) -> bool:
     """Write the figures down; return whether every goal is reached."""
     delays, pages = sorted(figures.delays_ms), figures.openings
     p99, worst = delays[int(len(delays) * 0.99)], delays[-1]
-    shown, content = max(one.shown_ms for one in pages), max(one.content_ms for one in pages)
+    shown, content = max(page.shown_ms for page in pages), max(page.content_ms for page in pages)
     rows = [
         ("event loop, delay at the 99th percentile", p99, P99_GOAL_MS, "ms"),
         ("event loop, worst delay", worst, WORST_GOAL_MS, "ms"),
@@ -120,7 +120,7 @@ def report(figures: Figures, facts: str, command: str) -> bool:
         lines.append(f"| {name} | {figure:.0f} {unit} | under {goal:.0f} {unit} | {verdict} |")
     lines += ["", f"The median of the delay was {delays[len(delays) // 2]:.1f} ms.", ""]
     lines += ["| page | shows content or that it loads | has its content |", "|---|---|---|"]
-    lines += [f"| {one.place} | {one.shown_ms:.0f} ms | {one.content_ms:.0f} ms |" for one in pages]
+    lines += [f"| {page.place} | {page.shown_ms:.0f} ms | {page.content_ms:.0f} ms |" for page in pages]
     text = "\n".join([*lines, "", circumstances(command)])
     print(text)
     for where, count in figures.late_in:

@@ -178,7 +178,7 @@ class PageWatch:
         return list(self._worst.values())
 
     def _stages(self) -> list[Stages]:
-        return [one for one in self._page().findChildren(Stages) if one.isVisible()]
+        return [stages for stages in self._page().findChildren(Stages) if stages.isVisible()]
 
     def _page(self) -> QWidget:
         page = self._shell.window.shown_page()
@@ -186,10 +186,13 @@ class PageWatch:
         return page
 
     def _is_undecided(self) -> bool:
-        return any(one.is_undecided for one in self._stages())
+        return any(stages.is_undecided for stages in self._stages())
 
     def _is_complete(self) -> bool:
-        return not any(one.is_undecided or one.is_loading for one in self._stages()) and not self._is_asking()
+        return (
+            not any(stages.is_undecided or stages.is_loading for stages in self._stages())
+            and not self._is_asking()
+        )
 
     def _is_asking(self) -> bool:
         page = self._page()
@@ -292,7 +295,7 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
         demo = DemoPlatform(root / "demo")
         program = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: True)
         console = Console(client, memory, theme)
-        shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+        shell = Shell(console, languages, lambda owner: make_pages(owner, languages, program), has_tray=False)
         shell.show()
         ending.enter_context(GuiCollector()).calm()
         ending.callback(shell.dismiss)

@@ -50,8 +50,16 @@ def our_platform(vms: int) -> Iterator[tuple[Platform, str]]:
 
 def serve(vms: int) -> None:
     """Be the other process: say where the simulator is, and run until the input is closed."""
-    with tempfile.TemporaryDirectory() as folder, VSphereSimulator(large_spec(vms), Path(folder)) as one:
-        print(one.host, one.port, one.user, one.password, one.thumbprint_sha256, sep="\t", flush=True)
+    with tempfile.TemporaryDirectory() as folder, VSphereSimulator(large_spec(vms), Path(folder)) as simulator:
+        print(
+            simulator.host,
+            simulator.port,
+            simulator.user,
+            simulator.password,
+            simulator.thumbprint_sha256,
+            sep="\t",
+            flush=True,
+        )
         sys.stdin.read()
 
 

@@ -209,5 +209,5 @@ def everybody(work: Path, corpus: Corpus, images: Path, missing: Sequence[str]) 
     rest |= {"qemu-img": [qemu], "zstd": [zstd]}
     return [
         *ours(work, corpus, images),
-        *(one for name, contenders in rest.items() if name not in missing for one in contenders),
+        *(contender for name, contenders in rest.items() if name not in missing for contender in contenders),
     ]

@@ -51,7 +51,7 @@ def drop(paths: Sequence[Path]) -> None:
 def our_iops(folder: Path, offsets: Sequence[int], depth: int) -> float:
     """Read from the oldest point of a repository through the reader API; return reads per second."""
     with Repository.open(folder / "standby", local_dir=folder / "local", clock=SystemClock()) as repository:
-        point = min(repository.points().points, key=lambda one: one.created_at)
+        point = min(repository.points().points, key=lambda listed: listed.created_at)
         drop(sorted((folder / "standby" / "packs").rglob("*.pack")))
         with repository.open_point(point.id) as reader:
             disk = reader.open_disk(KEY)

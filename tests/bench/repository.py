@@ -32,7 +32,7 @@ def tree_bytes(path: Path) -> int:
     """Return the bytes of all files below a path, 0 when there is nothing."""
     if path.is_file():
         return path.stat().st_size
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def run(contender: Contender, step: Step, scratch: Path) -> Measured:
@@ -79,7 +79,7 @@ def measure(work: Path, corpus: Corpus, images: Path, rounds: int, missing: Sequ
                 print(
                     f"round {number + 1} {contender.name:20} {step.name:16} {measured.wall_s:7.2f} s", flush=True
                 )
-            remove_all(work, keep=[one.store for one in contenders if one.keep_store])
+            remove_all(work, keep=[other.store for other in contenders if other.keep_store])
         if "qemu-img" not in missing:
             read_at_random(work, corpus, number, results)
         remove_all(work, keep=())
@@ -88,7 +88,7 @@ def measure(work: Path, corpus: Corpus, images: Path, rounds: int, missing: Sequ
 
 def _sources(step: Step, corpus: Corpus) -> list[str]:
     """Return the image that a step reads, to have it in the page cache for everybody alike."""
-    return [str(one) for one in (corpus.base, corpus.day, corpus.clone) if str(one) in step.command] or [
+    return [str(image) for image in (corpus.base, corpus.day, corpus.clone) if str(image) in step.command] or [
         "/dev/null"
     ]
 
@@ -108,7 +108,7 @@ def read_at_random(work: Path, corpus: Corpus, seed: int, results: Results) -> N
 def remove_all(work: Path, *, keep: Sequence[Path]) -> None:
     """Make room for the next one, and let the disk catch up."""
     for path in work.iterdir():
-        if any(one == path or path in one.parents for one in keep):
+        if any(kept == path or path in kept.parents for kept in keep):
             continue
         if path.is_dir():
             shutil.rmtree(path)

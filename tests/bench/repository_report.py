@@ -53,7 +53,7 @@ class Results:
 
     def median(self, who: str, step: str, what: str) -> float | None:
         """Return the median of one figure, None when it was not measured."""
-        values = [getattr(one, what) for one in self.rounds.get((who, step), [])]
+        values = [getattr(round_, what) for round_ in self.rounds.get((who, step), [])]
         return statistics.median(values) if values else None
 
 
@@ -120,7 +120,7 @@ def _figures(results: Results) -> Iterator[str]:
         seconds = [results.median(who, step, what) or 0 for what in ("wall_s", "user_s", "system_s")]
         stored = results.median(who, step, "stored_bytes") or 0
         peak = results.median(who, step, "peak_bytes") or 0
-        figures = " | ".join(f"{one:.2f}" for one in seconds)
+        figures = " | ".join(f"{second:.2f}" for second in seconds)
         yield f"| {who} | {step} | {figures} | {stored / 1e6:.0f} | {peak / MIB:.0f} |"
 
 
@@ -146,7 +146,9 @@ def _goals(results: Results, corpus: Corpus) -> Iterator[str]:
     if read is not None and stored is not None:
         yield _row("bytes read by the CBT incremental, to bytes changed", read / corpus.changed_bytes, 1.01)
         yield _row("stored by it, to bytes changed", stored / corpus.changed_bytes, 1.05, limit=_WHOLE_CHUNKS)
-    peak = max((one.peak_bytes for key, all_ in results.rounds.items() if key[0].startswith(US) for one in all_))
+    peak = max(
+        (round_.peak_bytes for key, all_ in results.rounds.items() if key[0].startswith(US) for round_ in all_)
+    )
     yield _row("peak memory of our processes, MiB", peak / MIB, _PEAK_GOAL_MIB)
     for depth, goal in _IOPS_GOALS.items():
         ours, theirs = results.iops.get((US, depth)), results.iops.get(("qemu-img", depth))

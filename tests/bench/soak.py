@@ -233,7 +233,7 @@ class Soak:
         """Return what was looked at, what was found, and whether it is as it must be."""
         # At the clock's last moment nothing is due; at today's, the engine would make up for missed runs.
         with open_host(self.home, PASSPHRASE, clock=TurnableClock(self._end)) as host:
-            points = {one.point.id: one.point for one in host.engine.ask(ListPoints())}
+            points = {known.point.id: known.point for known in host.engine.ask(ListPoints())}
             rows = [self._retention(set(points)), self._reading(list(points.values())), self._snapshots()]
             rows += [self._statistics(host), *self._flatness()]
         return rows

@@ -145,8 +145,8 @@ class EngineLab:
         """Wait until it is announced that answers about a subject, or about one key of it, may be different."""
 
         def is_heard() -> bool:
-            found = [one for one in self.events if isinstance(one, Changed) and one.subject is subject]
-            return any(key is None or not one.keys or key in one.keys for one in found)
+            found = [event for event in self.events if isinstance(event, Changed) and event.subject is subject]
+            return any(key is None or not event.keys or key in event.keys for event in found)
 
         return wait_until(is_heard, what=f"a change of {subject.value}")
 

@@ -19,9 +19,13 @@ class OtherClient:
         self._instance: Any = None
 
     def __enter__(self) -> Self:
-        one = self._simulator
+        simulator = self._simulator
         self._instance = SmartConnect(
-            host=one.host, port=one.port, user=one.user, pwd=one.password, disableSslCertValidation=True
+            host=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            pwd=simulator.password,
+            disableSslCertValidation=True,
         )
         return self
 

@@ -121,15 +121,15 @@ def assert_points_are_exact(stage: Stage, vm: VmId, made: Sequence[Made]) -> Non
     with Repository.open(
         stage.root / "standby", local_dir=stage.root / "comparison", clock=SystemClock()
     ) as repository:
-        for one in made:
-            with repository.open_point(one.point.id) as reader:
+        for backup in made:
+            with repository.open_point(backup.point.id) as reader:
                 for disk in reader.point.disks:
                     opened = reader.open_disk(disk.key)
                     try:
-                        difference = compare_with_file(opened, stage.frozen_copy(vm, one.task, disk.key))
+                        difference = compare_with_file(opened, stage.frozen_copy(vm, backup.task, disk.key))
                     finally:
                         opened.close()
-                    assert difference is None, f"{one.point.id} {disk.label} differs at byte {difference}"
+                    assert difference is None, f"{backup.point.id} {disk.label} differs at byte {difference}"
 
 
 def assert_qemu_agrees(stage: Stage, vm: VmId, made: Made) -> None:

@@ -43,7 +43,7 @@ def main(home: str, start: str) -> None:
 
 def _ended(engine: Engine) -> list[dict[str, str | None]]:
     rows = engine.ask(ListTasks(limit=400))
-    points = {one.point.id: one.point for one in engine.ask(ListPoints())}
+    points = {known.point.id: known.point for known in engine.ask(ListPoints())}
     return [
         {
             "id": row.id,

@@ -89,11 +89,11 @@ class Oracle:
     def expected_points(self, later: timedelta) -> set[PointId]:
         """Return the points that retention keeps, when it is applied so much later than each point was made."""
         kept: dict[str, list[KeptPoint]] = {}
-        for one in sorted(self.made.values(), key=lambda made: made.point.created_at):
-            now = one.point.created_at + later
-            candidates = [*kept.get(one.vm, []), one.point]
+        for made in sorted(self.made.values(), key=lambda known: known.point.created_at):
+            now = made.point.created_at + later
+            candidates = [*kept.get(made.vm, []), made.point]
             decision = decide(candidates, self.policy.retention, self.policy, now, self.zone)
-            kept[one.vm] = [point for point, _ in decision.keep]
+            kept[made.vm] = [point for point, _ in decision.keep]
         return {point.id for points in kept.values() for point in points}
 
     def count(self, kind: str, state: str) -> int:
