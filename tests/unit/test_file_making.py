@@ -37,12 +37,16 @@ EXCEPTIONS = {
 
 
 def test_only_the_makers_make_files_and_folders() -> None:
-    found = [one for one in makings_in(APP) if one.file not in MAKERS and (one.file, one.call) not in EXCEPTIONS]
+    found = [
+        making
+        for making in makings_in(APP)
+        if making.file not in MAKERS and (making.file, making.call) not in EXCEPTIONS
+    ]
     assert not found, "use app/core/privatefiles.py or durable.py:\n" + "\n".join(map(str, found))
 
 
 def test_no_exception_is_left_over() -> None:
-    found = {(one.file, one.call) for one in makings_in(APP)}
+    found = {(making.file, making.call) for making in makings_in(APP)}
     assert set(EXCEPTIONS) - found == set()
 
 

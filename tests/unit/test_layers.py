@@ -35,11 +35,11 @@ def test_every_import_keeps_every_contract(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_contract_makes_an_exception() -> None:
-    assert [one["name"] for one in contracts() if "ignore_imports" in one] == []
+    assert [contract["name"] for contract in contracts() if "ignore_imports" in contract] == []
 
 
 def test_every_package_has_its_place_in_the_layers() -> None:
-    layers = next(one for one in contracts() if one["type"] == "layers")
+    layers = next(contract for contract in contracts() if contract["type"] == "layers")
     assert layers["exhaustive"] is True
     assert "exhaustive_ignores" not in layers
     named = {word.strip("() ") for layer in layers["layers"] for word in layer.replace(":", "|").split("|")}

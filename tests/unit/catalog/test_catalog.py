@@ -142,7 +142,7 @@ def test_points_of_a_chain_are_in_their_sequence_whatever_their_times(catalog: C
     for added in (*made, other):
         catalog.points.put(STANDBY.id, "", replace(added, chain=f"of {added.facts.vm}"))
     listed = [known.point.id for known in catalog.points.find()]
-    assert [one for one in listed if one != other.id] == [one.id for one in reversed(made)]
+    assert [listed_id for listed_id in listed if listed_id != other.id] == [known.id for known in reversed(made)]
     assert listed.index(other.id) == 1, "between chains the times tell"
     key = (made[0].rule_name, VmId("vm-1"))
     assert catalog.points.newest()[key] == made[-1].created_at

@@ -80,8 +80,8 @@ def test_what_is_no_backup_and_what_was_stopped_is_not_counted(catalog: Catalog)
 
 
 def test_a_task_counts_once_even_when_its_end_is_noted_twice(catalog: Catalog) -> None:
-    one = ended(catalog, 1, TaskState.FAILED)
-    catalog.tasks.enter(one, TaskState.FAILED, EVENING + timedelta(hours=1))
+    failed = ended(catalog, 1, TaskState.FAILED)
+    catalog.tasks.enter(failed, TaskState.FAILED, EVENING + timedelta(hours=1))
     assert counts(catalog) == (0, 1)
     assert catalog.figures.unviewed() == 1
 

@@ -137,7 +137,9 @@ def change(catalog: Catalog, what: str, number: int) -> None:
     elif what == "remove":
         catalog.rules.remove(rule)
     elif what == "start" and known is not None:
-        catalog.rules.set_started(rule, [one.vm for one in known.vms], started=not known.vms[0].is_started)
+        catalog.rules.set_started(
+            rule, [protected.vm for protected in known.vms], started=not known.vms[0].is_started
+        )
     elif what == "policy":
         catalog.rules.set_policy(rule, OneTimePolicy(start=NOON), NOON)
     elif what == "move" and known is not None:

@@ -119,7 +119,7 @@ def test_who_asks_upon_a_change_sees_the_newest_state_whatever_the_threads_do(se
                 time.sleep(0.0005)
 
     feed.start(ask)
-    threads = [threading.Thread(target=change, args=(random.Random(seed * 10 + one),)) for one in range(4)]
+    threads = [threading.Thread(target=change, args=(random.Random(seed * 10 + number),)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -227,17 +227,17 @@ platforms = st.sampled_from([HERE, BY_IP, SET_UP_AGAIN, OLDER])
 PROOFS = ({"uuid", "id"}, {"uuid", "name", "disks"}, {"id", "name", "disks"})
 
 
-def agreeing(recorded: RecordedVm, one: PresentVm, on: PlatformIdentity) -> set[str]:
+def agreeing(recorded: RecordedVm, present: PresentVm, on: PlatformIdentity) -> set[str]:
     found = set()
-    if recorded.platform.is_same(on) and one.summary.id == recorded.id:
+    if recorded.platform.is_same(on) and present.summary.id == recorded.id:
         found.add("id")
-    if recorded.instance_uuid and recorded.instance_uuid == one.summary.instance_uuid:
+    if recorded.instance_uuid and recorded.instance_uuid == present.summary.instance_uuid:
         found.add("uuid")
-    if recorded.bios_uuid and recorded.bios_uuid == one.summary.bios_uuid:
+    if recorded.bios_uuid and recorded.bios_uuid == present.summary.bios_uuid:
         found.add("bios")
-    if recorded.name == one.summary.name:
+    if recorded.name == present.summary.name:
         found.add("name")
-    if one.disk_uuids and recorded.disk_uuids & one.disk_uuids:
+    if present.disk_uuids and recorded.disk_uuids & present.disk_uuids:
         found.add("disks")
     return found
 

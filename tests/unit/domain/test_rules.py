@@ -31,8 +31,8 @@ def rule(name: str = "生产组", vms: tuple[ProtectedVm, ...] = (WEB,), path: s
     )
 
 
-def problems(one: BackupRule, vms_taken: dict[VmId, str] | None = None) -> list[RuleProblem]:
-    return [kind for kind, _ in one.problems(names_taken=["Nightly "], vms_taken=vms_taken or {})]
+def problems(checked: BackupRule, vms_taken: dict[VmId, str] | None = None) -> list[RuleProblem]:
+    return [kind for kind, _ in checked.problems(names_taken=["Nightly "], vms_taken=vms_taken or {})]
 
 
 def test_a_complete_rule_has_no_problem() -> None:

@@ -51,14 +51,16 @@ def test_drawn_blocks_are_whole_unreported_blocks_of_the_disk(
 ) -> None:
     reported = clip(reported, capacity)
     drawn = draw_blocks(reported, capacity, count=count, block_bytes=BLOCK, source=random.Random(seed))
-    touched = {block for one in reported for block in range(one.start // BLOCK, (one.end - 1) // BLOCK + 1)}
+    touched = {
+        block for extent in reported for block in range(extent.start // BLOCK, (extent.end - 1) // BLOCK + 1)
+    }
     free = [block for block in range(-(-capacity // BLOCK)) if block not in touched]
     assert len(drawn) == min(count, len(free))
-    assert [one.start for one in drawn] == sorted({one.start for one in drawn})
-    for one in drawn:
-        assert one.start % BLOCK == 0
-        assert one.start // BLOCK in free
-        assert one.end == min(one.start + BLOCK, capacity)
+    assert [extent.start for extent in drawn] == sorted({extent.start for extent in drawn})
+    for extent in drawn:
+        assert extent.start % BLOCK == 0
+        assert extent.start // BLOCK in free
+        assert extent.end == min(extent.start + BLOCK, capacity)
     assert total_bytes(intersect(drawn, reported)) == 0
 
 
@@ -67,8 +69,8 @@ def test_every_unreported_block_is_drawn_equally_often() -> None:
     counts = dict.fromkeys([0, 1, 3, 4, 7, 8, 9], 0)
     source = random.Random(7)
     for _ in range(7000):
-        for one in draw_blocks(reported, 10 * BLOCK, count=2, block_bytes=BLOCK, source=source):
-            counts[one.start // BLOCK] += 1
+        for extent in draw_blocks(reported, 10 * BLOCK, count=2, block_bytes=BLOCK, source=source):
+            counts[extent.start // BLOCK] += 1
     assert all(1850 < count < 2150 for count in counts.values()), counts
 
 
@@ -79,5 +81,5 @@ def test_the_share_of_caught_lies_is_the_computed_one() -> None:
     for _ in range(rounds):
         lie = set(source.sample(range(blocks), lying))
         sample = draw_blocks([], blocks * BLOCK, count=drawn, block_bytes=BLOCK, source=source)
-        caught += any(one.start // BLOCK in lie for one in sample)
+        caught += any(extent.start // BLOCK in lie for extent in sample)
     assert caught / rounds == pytest.approx(detection_probability(blocks, lying, drawn), abs=0.03)

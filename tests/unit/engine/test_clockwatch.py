@@ -34,7 +34,7 @@ def lab(tmp_path: Path) -> Iterator[RuleLab]:
 
 
 def doubts(lab: RuleLab) -> list[ClockDoubtKind]:
-    return [one.kind for one in lab.engine.ask(ReadOverview()).clock_doubts]
+    return [doubt.kind for doubt in lab.engine.ask(ReadOverview()).clock_doubts]
 
 
 def run_days(lab: RuleLab, first: int, last: int, ahead: timedelta = timedelta(0)) -> None:

@@ -69,22 +69,22 @@ def test_no_limit_is_ever_passed_and_nobody_waits_without_a_reason(
     limits = Limits(max_tasks=max_tasks, max_tasks_per_host=per_host)
     running: list[Candidate] = []
     chosen = set(choose(pending, running, limits))
-    started = [one for one in pending if one.task in chosen]
+    started = [candidate for candidate in pending if candidate.task in chosen]
     assert len(started) <= max_tasks
-    vms = [one.vm for one in started if one.vm is not None]
+    vms = [candidate.vm for candidate in started if candidate.vm is not None]
     assert len(vms) == len(set(vms))
-    hosts = Counter(one.host for one in started if one.host)
+    hosts = Counter(candidate.host for candidate in started if candidate.host)
     assert all(count <= per_host for count in hosts.values())
     if len(started) < max_tasks:
-        for one in pending:
-            if one.task not in chosen:
-                assert one.vm in vms or hosts[one.host] == per_host
+        for candidate in pending:
+            if candidate.task not in chosen:
+                assert candidate.vm in vms or hosts[candidate.host] == per_host
 
 
 @given(_candidates, st.integers(1, 6), st.integers(1, 3))
 def test_every_task_has_its_turn_once_others_end(pending: list[Candidate], max_tasks: int, per_host: int) -> None:
     limits = Limits(max_tasks=max_tasks, max_tasks_per_host=per_host)
-    left = {one.task: one for one in pending}
+    left = {candidate.task: candidate for candidate in pending}
     while left:
         chosen = choose(left.values(), [], limits)
         assert chosen, "nothing runs, and still nothing begins"

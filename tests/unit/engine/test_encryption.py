@@ -74,7 +74,7 @@ def test_backups_to_an_encrypted_standby_are_restored_verified_and_cleared_of_ga
         assert lab.content(second.id)[5000:5005] == b"later"
         with lab.repository() as repository:
             assert repository.is_encrypted
-        assert all(one.is_encrypted for one in lab.engine.ask(ListPoints(standby=lab.standby)))
+        assert all(point.is_encrypted for point in lab.engine.ask(ListPoints(standby=lab.standby)))
         row = row_of(lab, lab.standby)
         assert (row.encryption, row.locked, row.is_encrypted) == (EncryptionMode.CONTENTS, None, True)
         assert not row_of(lab, StandbyId(lab.catalog.standbys.all()[1].id)).is_encrypted
@@ -83,10 +83,10 @@ def test_backups_to_an_encrypted_standby_are_restored_verified_and_cleared_of_ga
 def test_every_repository_of_the_standby_has_a_key_of_its_own_and_one_passphrase(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
         with (
-            lab.engine.services.repositories.lease(lab.standby, "a") as one,
+            lab.engine.services.repositories.lease(lab.standby, "a") as lease,
             lab.engine.services.repositories.lease(lab.standby, "b/c") as other,
         ):
-            assert one.access.master_key() != other.access.master_key()
+            assert lease.access.master_key() != other.access.master_key()
         forget_keys(lab)
         assert lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE)).opened == ("a", "b/c")
 
@@ -109,7 +109,7 @@ def test_a_weak_passphrase_is_refused_and_nothing_is_remembered(tmp_path: Path, 
             lab.engine.execute(
                 RegisterStandby(name="safe", root_path=str(tmp_path / "safe"), passphrase=passphrase)
             )
-        assert [one.name for one in lab.catalog.standbys.all()] == ["standby"]
+        assert [standby.name for standby in lab.catalog.standbys.all()] == ["standby"]
         assert not (tmp_path / "safe").exists()
 
 
@@ -188,7 +188,7 @@ def test_another_workstation_takes_an_encrypted_standby_in(tmp_path: Path) -> No
         lab.engine.execute(RemoveStandby(standby=again.id))
         with pytest.raises(KeyWrong):
             lab.engine.execute(RegisterStandby(name="again", root_path=str(root), passphrase=OTHER))
-        assert "again" not in [one.name for one in lab.catalog.standbys.all()]
+        assert "again" not in [standby.name for standby in lab.catalog.standbys.all()]
 
 
 def test_an_encrypted_standby_without_repositories_and_without_keys_gets_a_new_passphrase(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_the_log_tells_once_that_a_standby_is_locked(tmp_path: Path) -> None:
 
         def told() -> list[str]:
             page = lab.catalog.log.page(LogSearch(), limit=1000)
-            return [one.code for one in page.entries if one.code == "standby.locked"]
+            return [entry.code for entry in page.entries if entry.code == "standby.locked"]
 
         wait_until(lambda: bool(told()), deadline_s=10)
         look_again(lab)

@@ -87,7 +87,9 @@ def test_a_recovery_key_opens_everything_also_what_is_made_later_until_it_is_rev
         lab.backup(filled_vm(lab))
         described = lab.engine.ask(DescribeEncryption(standby=lab.standby))
         assert (described.recovery_keys, described.passphrase_known) == (1, True)
-        assert [(one.target_path, one.recovery_keys) for one in described.repositories] == [("", 1)]
+        assert [(repository.target_path, repository.recovery_keys) for repository in described.repositories] == [
+            ("", 1)
+        ]
         forget_keys(lab)
         typed = f"  {sheet.key.lower().replace('-', ' ')} "
         done = lab.engine.execute(UnlockStandby(standby=lab.standby, key=typed))
@@ -174,7 +176,7 @@ def test_no_key_gets_into_catalog_log_events_or_representations(
         sheet,
     ]
     places = {
-        "catalog": b"".join(one.read_bytes() for one in tmp_path.glob("catalog.db*")),
+        "catalog": b"".join(path.read_bytes() for path in tmp_path.glob("catalog.db*")),
         "local": everything_at(tmp_path / "local"),
         "standby": everything_at(tmp_path / "safe"),
         "log": caplog.text.encode(),

@@ -59,7 +59,7 @@ def states(lab: EngineLab) -> dict[TaskId, TaskState]:
 
 
 def running(lab: EngineLab) -> set[TaskId]:
-    return {one.task for one in lab.engine.ask(SampleProgress()).tasks}
+    return {sample.task for sample in lab.engine.ask(SampleProgress()).tasks}
 
 
 # --- platforms and standbys ------------------------------------------------------------------------------------
@@ -355,10 +355,10 @@ def test_lines_and_errors_of_another_version_are_shown_as_they_are() -> None:
 
 
 def test_points_are_filtered_by_vm_and_standby(lab: EngineLab) -> None:
-    one, two = lab.host.add_vm("one"), lab.host.add_vm("two")
-    lab.backup(one)
-    point = lab.backup(two)
-    assert [known.point.id for known in lab.engine.ask(ListPoints(vm=two))] == [point.id]
+    first, second = lab.host.add_vm("one"), lab.host.add_vm("two")
+    lab.backup(first)
+    point = lab.backup(second)
+    assert [known.point.id for known in lab.engine.ask(ListPoints(vm=second))] == [point.id]
     assert len(lab.engine.ask(ListPoints(platform_address=lab.host.address))) == 2
     assert lab.engine.ask(ListPoints(standby=StandbyId("x"))) == ()
     assert PointId(point.id) in lab.listed()

@@ -88,7 +88,7 @@ def codes(of: BackupPlan) -> list[str]:
 def test_the_first_point_is_always_full(asked: BackupKind) -> None:
     first = plan(asked, ())
     assert (first.kind, first.parent) == (BackupKind.FULL, None)
-    assert all(one.whole and one.reason is None for one in first.disks)
+    assert all(disk.whole and disk.reason is None for disk in first.disks)
     assert (messages.FIRST_IS_FULL.code in codes(first)) == (asked is not BackupKind.FULL)
 
 
@@ -182,4 +182,4 @@ def test_a_parent_that_cannot_be_used_turns_every_disk_of_it_whole() -> None:
         messages.WHOLE_PARENT_DAMAGED, detail="it is damaged"
     )
     assert alone.kind is BackupKind.FULL
-    assert all(one.reason is not None and "it is damaged" in str(one.reason) for one in alone.disks)
+    assert all(disk.reason is not None and "it is damaged" in str(disk.reason) for disk in alone.disks)

@@ -88,7 +88,7 @@ def test_a_vm_left_behind_stays_in_the_journal_until_it_can_be_removed(lab: Engi
     report = lab.restore(point, COPY)
     assert messages.LEFT_VM_NOT_REMOVED.code in codes_of(report)
     assert lab.host.names == ["web", "web-copy"]
-    assert [one.task for one in lab.catalog.restore_journal.open_traces()] == [report.task.id]
+    assert [trace.task for trace in lab.catalog.restore_journal.open_traces()] == [report.task.id]
     lab.backup(vm)
     assert lab.host.names == ["web"]
     assert list(lab.catalog.restore_journal.open_traces()) == []
@@ -293,7 +293,7 @@ def test_a_restore_is_found_by_its_kind_and_bears_its_names(lab: EngineLab) -> N
     (row,) = lab.engine.ask(ListTasks(kinds=(TaskKind.RESTORE,)))
     assert (row.id, row.name, row.target_name) == (task, "after the flood", "web-copy")
     others = lab.engine.ask(ListTasks(kinds=(TaskKind.BACKUP,)))
-    assert [one.name for one in others] == [""]
+    assert [backup.name for backup in others] == [""]
 
 
 def test_a_failed_task_can_be_asked_for_once_more(lab: EngineLab) -> None:

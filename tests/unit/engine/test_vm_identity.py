@@ -36,7 +36,7 @@ def restored(lab: EngineLab, point: RestorePoint, confirmed: ConfirmedVm | None 
 def test_a_stranger_with_the_id_is_not_backed_up_under_the_old_name(lab: EngineLab) -> None:
     web = filled_vm(lab, name="web")
     lab.backup(web)
-    before = [one.id for one in lab.points()]
+    before = [point.id for point in lab.points()]
     give_ids(lab.host, {web: "vm-77"})
     with lab.host.lock:
         lab.host.vms.pop("vm-77")
@@ -47,7 +47,7 @@ def test_a_stranger_with_the_id_is_not_backed_up_under_the_old_name(lab: EngineL
     assert report.task.error is not None
     assert "db" in report.task.error.message
     assert "web" in report.task.error.message
-    assert [one.id for one in lab.points()] == before
+    assert [point.id for point in lab.points()] == before
     assert lab.host.our_snapshots() == []
 
 
@@ -59,7 +59,7 @@ def test_a_vm_that_was_registered_again_is_backed_up_under_its_new_id(lab: Engin
     assert report.task.state is TaskState.COMPLETED, text_of(report)
     assert "backup.vm_followed" in codes_of(report)
     assert report.task.vm == "vm-77"
-    assert {one.facts.vm for one in lab.points()} == {web, "vm-77"}
+    assert {point.facts.vm for point in lab.points()} == {web, "vm-77"}
 
 
 def test_behind_a_stranger_the_vm_is_found_under_its_new_id(lab: EngineLab) -> None:
@@ -111,12 +111,12 @@ def test_on_a_platform_that_was_set_up_again_ids_prove_nothing(lab: EngineLab) -
     assert report.task.state is TaskState.COMPLETED, text_of(report)
     assert report.task.vm == db
     newest = lab.points()
-    assert {(one.facts.vm, one.facts.name, one.facts.platform_uuid) for one in newest} == {
+    assert {(point.facts.vm, point.facts.name, point.facts.platform_uuid) for point in newest} == {
         (web, "web", "vcenter-1"),
         (db, "db", "vcenter-1"),
         (db, "web", "vcenter-2"),
     }
-    assert len({one.chain for one in newest}) == 3, (
+    assert len({point.chain for point in newest}) == 3, (
         "it does not go into the chain of the VM that had the id before"
     )
 

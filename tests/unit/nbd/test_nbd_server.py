@@ -268,8 +268,8 @@ def test_a_long_folder_for_temporary_files_is_passed_over(
 
 
 def test_over_tcp_the_name_of_an_export_is_a_secret(disk: Path) -> None:
-    with tcp_server(disk) as one, tcp_server(disk) as two:
-        names = [server.address("web-01/2000").rpartition("/")[2] for server in (one, two)]
+    with tcp_server(disk) as first, tcp_server(disk) as second:
+        names = [server.address("web-01/2000").rpartition("/")[2] for server in (first, second)]
         assert all(len(bytes.fromhex(name)) == 16 for name in names)
         assert names[0] != names[1]
 

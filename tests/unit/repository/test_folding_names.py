@@ -38,11 +38,11 @@ def check_all(repository: Repository, count: int) -> None:
         assert read_back(repository, point.id) == CONTENT
         assert point in repository.chain_points(point.chain)
     collect_garbage(repository, GarbageCollectionPolicy())
-    one = listing.points[0]
-    repository.delete_point(one.id)
-    assert [entry.id for entry in repository.deleted_points()] == [one.id]
+    first = listing.points[0]
+    repository.delete_point(first.id)
+    assert [entry.id for entry in repository.deleted_points()] == [first.id]
     assert repository.deleted_points()[0].point is not None
-    assert repository.take_back_point(one.id).id == one.id
+    assert repository.take_back_point(first.id).id == first.id
     collect_garbage(repository, GarbageCollectionPolicy())
     assert {point.id for point in repository.points().points} == {point.id for point in listing.points}
 
@@ -64,11 +64,11 @@ def open_at(place: Path, local: Path, passphrase: str | None = None) -> Reposito
 def test_rules_that_differ_in_case_stay_apart_on_exfat(exfat: Path, tmp_path: Path) -> None:
     with open_at(exfat, tmp_path / "local") as repository:
         back_up_for(repository, "Web", 0)
-        one = back_up_for(repository, "web", 1)
+        first = back_up_for(repository, "web", 1)
         other = back_up_for(repository, "web", 2)
         back_up_for(repository, "WEB", 3)
         back_up_for(repository, "Web", 4)
-        assert one.chain == other.chain
+        assert first.chain == other.chain
         assert len({point.chain for point in repository.points().points}) == 3
         check_all(repository, 5)
 

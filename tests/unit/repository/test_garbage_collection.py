@@ -110,8 +110,8 @@ def test_small_packs_are_joined(tmp_path: Path) -> None:
 
 def test_second_copies_are_dropped(tmp_path: Path) -> None:
     content = random_bytes(2 * MIB)
-    with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
-        with one.begin_point(point_draft()) as first, other.begin_point(point_draft(1)) as second:
+    with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
+        with here.begin_point(point_draft()) as first, there.begin_point(point_draft(1)) as second:
             for writer in (first, second):  # neither has sealed its packs when the other begins
                 writer.write_disk(
                     disk_draft(MIB // 2),
@@ -123,12 +123,12 @@ def test_second_copies_are_dropped(tmp_path: Path) -> None:
                 )
             points = [first.commit(), second.commit()]
         before = stored(tmp_path)
-        report = collect_garbage(one, NO_MERGING)
+        report = collect_garbage(here, NO_MERGING)
         assert report.deleted_packs == 1
         assert stored(tmp_path) < before * 0.6
         for point in points:
-            assert read_back(other, point.id) == content[: MIB // 2]
-            assert read_back(one, point.id) == content[: MIB // 2]
+            assert read_back(there, point.id) == content[: MIB // 2]
+            assert read_back(here, point.id) == content[: MIB // 2]
 
 
 def test_a_locator_elsewhere_finds_what_a_garbage_collection_moved(tmp_path: Path) -> None:

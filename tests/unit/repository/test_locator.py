@@ -144,15 +144,15 @@ def test_a_rebuild_that_was_killed_starts_over(tmp_path: Path) -> None:
 
 def test_threads_that_rebuild_at_once_agree(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number) for number in range(1, 1500)}
-    with Locator(tmp_path / "locator", "id") as one, Locator(tmp_path / "locator", "id") as other:
+    with Locator(tmp_path / "locator", "id") as here, Locator(tmp_path / "locator", "id") as there:
         threads = [
-            threading.Thread(target=each.synchronize, args=(sizes(held), held.get)) for each in (one, other)
+            threading.Thread(target=each.synchronize, args=(sizes(held), held.get)) for each in (here, there)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for each in (one, other):
+        for each in (here, there):
             assert all(each.find(digest(number)) for number in range(1, 1500))
 
 
@@ -217,19 +217,19 @@ def test_a_broken_locator_is_rebuilt_from_the_packs(tmp_path: Path) -> None:
 
 
 def test_a_locator_that_is_behind_catches_up(tmp_path: Path) -> None:
-    with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
-        first = back_up(one, MemoryDisk(CONTENT))
-        assert read_back(other, first.id) == CONTENT
-        second = back_up(one, MemoryDisk(CONTENT[::-1]), number=1)
-        assert read_back(other, second.id) == CONTENT[::-1]
-        assert back_up(other, MemoryDisk(CONTENT[::-1]), number=2).stored_bytes == 0
+    with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
+        first = back_up(here, MemoryDisk(CONTENT))
+        assert read_back(there, first.id) == CONTENT
+        second = back_up(here, MemoryDisk(CONTENT[::-1]), number=1)
+        assert read_back(there, second.id) == CONTENT[::-1]
+        assert back_up(there, MemoryDisk(CONTENT[::-1]), number=2).stored_bytes == 0
 
 
 def test_what_a_garbage_collection_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
-    with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
+    with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
         disk = MemoryDisk(CONTENT)
-        with other.begin_point(point_draft(1)) as writer:
-            points = [back_up(one, disk)]
+        with there.begin_point(point_draft(1)) as writer:
+            points = [back_up(here, disk)]
             writer.write_disk(  # it does not know yet what the first has stored
                 disk_draft(disk.capacity_bytes),
                 disk,
@@ -239,11 +239,11 @@ def test_what_a_garbage_collection_elsewhere_kept_of_two_copies_is_found(tmp_pat
                 cancel=CancelToken(),
             )
             points.append(writer.commit())
-        points += [back_up(each, disk, number=number) for number, each in enumerate((one, other), 2)]
+        points += [back_up(each, disk, number=number) for number, each in enumerate((here, there), 2)]
         assert all(point.stored_bytes == 0 for point in points[2:])
-        for collecting in (one, other):
+        for collecting in (here, there):
             collecting.maintenance.collect_garbage(progress=Progress(), cancel=CancelToken())
-            for repository in (one, other):
+            for repository in (here, there):
                 assert all(read_back(repository, point.id) == CONTENT for point in points)
 
 

@@ -76,10 +76,10 @@ def test_two_consoles_that_write_to_one_chain_at_once_count_on(tmp_path: Path) -
     with (
         open_repository(tmp_path) as here,
         open_repository(tmp_path, local="another console") as there,
-        here.begin_point(point_draft(5)) as one,
-        there.begin_point(point_draft(1)) as other,
+        here.begin_point(point_draft(5)) as late,
+        there.begin_point(point_draft(1)) as early,
     ):
-        made = [one.commit(), other.commit()]
+        made = [late.commit(), early.commit()]
         assert [point.sequence for point in made] == [1, 2]
         assert here.chain_points(made[0].chain) == tuple(reversed(made))
 

@@ -229,8 +229,8 @@ def test_what_cannot_be_healed_is_reported_and_the_rest_is_restored(tmp_path: Pa
 
 def test_a_second_copy_takes_the_place_of_a_damaged_record(tmp_path: Path) -> None:
     content = random_bytes(500 * KIB)
-    with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
-        with one.begin_point(point_draft()) as first, other.begin_point(point_draft(1)) as second:
+    with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
+        with here.begin_point(point_draft()) as first, there.begin_point(point_draft(1)) as second:
             for writer in (first, second):  # neither has sealed its packs when the other begins
                 writer.write_disk(
                     disk_draft(len(content)),
@@ -242,11 +242,11 @@ def test_a_second_copy_takes_the_place_of_a_damaged_record(tmp_path: Path) -> No
                 )
             point = first.commit()
             second.commit()
-        damage_record(tmp_path, one, chunk_digest(one, 0))
-        report = verify(one)
+        damage_record(tmp_path, here, chunk_digest(here, 0))
+        report = verify(here)
         assert len(report.damaged_packs) == 1
         assert report.points == ()
-        assert read_back(one, point.id) == content
+        assert read_back(here, point.id) == content
 
 
 def test_a_damaged_footer_costs_nothing_but_the_footer(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ CHINESE = load_table(Language.CHINESE)
 @cache
 def modules() -> tuple[object, ...]:
     """Import every module of the program that is not the simulator's or the command line's."""
-    names = [one.name for one in pkgutil.walk_packages(app.__path__, "app.")]
+    names = [module.name for module in pkgutil.walk_packages(app.__path__, "app.")]
     return tuple(importlib.import_module(name) for name in names if name.split(".")[1] not in ("simulator", "cli"))
 
 
@@ -49,11 +49,11 @@ def kinds() -> tuple[MessageKind, ...]:
         if isinstance(value, MessageKind):
             found[value] = None
         elif depth < 3 and isinstance(value, dict):
-            for one in (*value.keys(), *value.values()):
-                look(one, depth + 1)
+            for part in (*value.keys(), *value.values()):
+                look(part, depth + 1)
         elif depth < 3 and isinstance(value, tuple | list | set | frozenset):
-            for one in value:
-                look(one, depth + 1)
+            for part in value:
+                look(part, depth + 1)
 
     for module in modules():
         for value in vars(module).values():
@@ -98,7 +98,7 @@ def without_names(template: str) -> str:
 TEMPLATES = templates()
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES), ids=lambda one: TEMPLATES[one])
+@pytest.mark.parametrize("template", sorted(TEMPLATES), ids=lambda template: TEMPLATES[template])
 def test_a_chinese_sentence_has_no_english_in_it(template: str) -> None:
     told = without_names(chinese(template))
     if without_names(template).strip(" :;,.()"):

@@ -57,10 +57,10 @@ def _collector_as_usual() -> Iterator[None]:
 def test_garbage_of_the_window_ends_on_the_gui_thread(qtbot: QtBot, kind: type[QObject]) -> None:
     ended: list[bool] = []
     with GuiCollector():
-        one = kind()
-        note_end(one, ended)
-        leave_in_a_cycle(one)
-        del one
+        watched = kind()
+        note_end(watched, ended)
+        leave_in_a_cycle(watched)
+        del watched
         thread = threading.Thread(target=make_much)
         thread.start()
         thread.join()

@@ -113,7 +113,7 @@ def test_a_proof_is_worth_nothing_a_second_time(
     with monkeypatch.context() as patch, knock() as connection:
         patch.setattr("app.contract.handshake.send_frame", recorded)
         greet(connection, server.endpoint.secret)
-    hello, proof = (next(one for one in sent if one.kind is kind) for kind in (Kind.HELLO, Kind.PROOF))
+    hello, proof = (next(frame for frame in sent if frame.kind is kind) for kind in (Kind.HELLO, Kind.PROOF))
     with knock() as connection:
         send_frame(connection, hello)
         assert receive_frame(connection, most_bytes=4096).kind is Kind.CHALLENGE

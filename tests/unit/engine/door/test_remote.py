@@ -233,7 +233,7 @@ def test_the_next_engine_replaces_the_files_that_a_killed_one_left(
     with DoorServer.open(scripted, tmp_path), connect(tmp_path) as client:
         client.wait_until_connected(10)
         assert client.ask(ListPlatforms()) == ()
-    assert sorted(one.name for one in tmp_path.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == []
 
 
 def test_a_data_folder_with_a_long_path_has_a_door_too(

@@ -69,7 +69,7 @@ def test_many_exports_at_once_make_one_right_file(point: PointReader, content: b
     outcomes: list[type[Exception] | None] = []
     gate = threading.Barrier(6)
 
-    def one() -> None:
+    def write() -> None:
         gate.wait()
         try:
             with ExportClaim(target) as claim:
@@ -80,7 +80,7 @@ def test_many_exports_at_once_make_one_right_file(point: PointReader, content: b
         else:
             outcomes.append(None)
 
-    threads = [threading.Thread(target=one) for _ in range(6)]
+    threads = [threading.Thread(target=write) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -27,7 +27,7 @@ def test_a_raw_export_is_the_disk_with_its_holes(point: PointReader, content: by
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("image", [one for one in ImageFormat if one is not ImageFormat.RAW])
+@pytest.mark.parametrize("image", [image for image in ImageFormat if image is not ImageFormat.RAW])
 def test_qemu_img_finds_every_format_identical(
     point: PointReader, content: bytes, tmp_path: Path, image: ImageFormat
 ) -> None:
@@ -38,7 +38,7 @@ def test_qemu_img_finds_every_format_identical(
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert progress.sample().done_bytes == CAPACITY
-    assert sorted(one.name for one in tmp_path.glob("disk.*")) == [target.name]
+    assert sorted(path.name for path in tmp_path.glob("disk.*")) == [target.name]
 
 
 def test_an_existing_file_is_not_touched(point: PointReader, tmp_path: Path) -> None:

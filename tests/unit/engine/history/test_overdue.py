@@ -67,11 +67,13 @@ def test_only_started_vms_that_are_not_at_work_are_overdue() -> None:
 
     def names(**more: object) -> list[str]:
         found = overdue_vms(rule(), {A: old, B: fresh}, long_ago, NOON, UTC, **more)  # type: ignore[arg-type]
-        return [one.name for one in found]
+        return [late.name for late in found]
 
     assert names() == ["vm-a", "vm-c"], "the third has no point at all"
     assert names(busy=[A]) == ["vm-c"]
-    assert [one.name for one in overdue_vms(rule(stopped=C), {A: old, B: fresh}, long_ago, NOON, UTC)] == ["vm-a"]
+    assert [late.name for late in overdue_vms(rule(stopped=C), {A: old, B: fresh}, long_ago, NOON, UTC)] == [
+        "vm-a"
+    ]
 
 
 def test_a_vm_without_points_counts_from_its_rule_on() -> None:
@@ -114,7 +116,7 @@ def test_the_quick_way_over_a_rule_says_the_same_as_asking_for_each_vm(
     weekly = plan(PolicyUnit.WEEKLY, *(time(hour) for hour in sorted(times)), weekdays=days)
     policy = PeriodicPolicy(plans=(weekly,))
     newest = {vm: now - timedelta(hours=age) for vm, age in zip((A, B, C), ages_h, strict=True)}
-    found = {one.vm: one.expected_by for one in overdue_vms(rule(policy), newest, NOON, now, UTC)}
+    found = {late.vm: late.expected_by for late in overdue_vms(rule(policy), newest, NOON, now, UTC)}
     one_by_one = {vm: by for vm, at in newest.items() if (by := point_wanted(policy, at, now, UTC)) is not None}
     assert found == one_by_one
 

@@ -133,7 +133,7 @@ def test_seconds_without_tasks_are_gaps(stage: Stage) -> None:
         stage.tick()
     stage.begin("b")
     stage.tick()
-    assert [one.at_s - START_S for one in stage.read()] == [1, 7]
+    assert [row.at_s - START_S for row in stage.read()] == [1, 7]
 
 
 def test_what_a_task_moves_just_before_it_ends_is_not_lost(stage: Stage) -> None:
@@ -142,7 +142,7 @@ def test_what_a_task_moves_just_before_it_ends_is_not_lost(stage: Stage) -> None
     progress.advance(read_bytes=77)
     stage.end("a")
     stage.tick()
-    assert sum(one.read_bytes for one in stage.read()) == 77
+    assert sum(row.read_bytes for row in stage.read()) == 77
 
 
 def test_a_task_that_is_shorter_than_a_second_is_seen(stage: Stage) -> None:
@@ -184,14 +184,14 @@ def test_a_catalog_that_cannot_be_written_for_a_while_costs_nothing(stage: Stage
         stage.tick()
     stage.store.broken = False
     stage.tick()
-    assert [one.read_bytes for one in stage.read()] == [5, 5, 5, 0]
+    assert [row.read_bytes for row in stage.read()] == [5, 5, 5, 0]
 
 
 def test_the_thread_samples_and_ends(stage: Stage) -> None:
     stage.recorder.start(0.001)
     stage.begin("a").advance(read_bytes=5)
     stage.recorder.close()
-    assert sum(one.read_bytes for one in stage.read()) == 5
+    assert sum(row.read_bytes for row in stage.read()) == 5
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -221,6 +221,6 @@ def test_a_kill_loses_at_most_what_moved_since_the_last_second(
         for slice_s in (1, 60, 3600):
             kept = stage.catalog.traffic.read(slice_s, START_S, START_S + 10_000)
             if slice_s > 1 or stage.clock.now().timestamp() - START_S < 600:
-                assert sum(one.read_bytes for one in kept) == written
+                assert sum(row.read_bytes for row in kept) == written
     finally:
         stage.catalog.close()

@@ -48,8 +48,8 @@ def test_statistics_are_what_happened(lab: RuleLab) -> None:
         ("2026-03-02", 2, 0),
         ("2026-03-03", 1, 1),
     ]
-    one = lab.engine.ask(ReadStatistics(rule=rule, vm=db))
-    assert (one.succeeded, one.failed, one.unviewed_errors) == (1, 1, 1)
+    statistics = lab.engine.ask(ReadStatistics(rule=rule, vm=db))
+    assert (statistics.succeeded, statistics.failed, statistics.unviewed_errors) == (1, 1, 1)
     points = [known.point for known in lab.catalog.points.find()]
     assert whole.read_bytes == sum(point.read_bytes for point in points)
     assert sum(day.read_bytes for day in whole.days) == whole.read_bytes
@@ -106,7 +106,7 @@ def test_every_byte_that_was_read_is_under_every_chart(lab: RuleLab) -> None:
     def charts(range_: TrafficRange) -> list[float]:
         now_s = lab.turnable.now().timestamp()
         asked = (ReadTraffic(range=range_, rule=rule, vm=web), ReadTraffic(range=range_, rule=rule))
-        return [round(moved(lab.engine.ask(one), now_s)) for one in (*asked, ReadTraffic(range=range_))]
+        return [round(moved(lab.engine.ask(query), now_s)) for query in (*asked, ReadTraffic(range=range_))]
 
     for range_ in TrafficRange:
         assert charts(range_) == [read_bytes] * 3
@@ -163,7 +163,7 @@ def test_the_first_page_tells_whether_we_are_safe(lab: RuleLab) -> None:
 
 
 def test_the_status_tells_how_full_standbys_are(lab: RuleLab) -> None:
-    wait_until(lambda: all(one.reachable for one in lab.engine.ask(ReadStatus()).standbys))
+    wait_until(lambda: all(standby.reachable for standby in lab.engine.ask(ReadStatus()).standbys))
     (gauge,) = lab.engine.ask(ReadStatus()).standbys
     assert gauge.name == "standby"
     assert gauge.total_bytes is not None

@@ -87,9 +87,9 @@ def test_the_one_runs_before_the_snapshot_and_the_other_after_its_removal(lab: E
     set_hooks(lab, noting(tmp_path / "notes"), noting(tmp_path / "notes"))
     codes = codes_of(lab.finished(lab.start_backup(filled_vm(lab))))
     order = [
-        one
-        for one in codes
-        if one in ("hook.before_done", "hook.after_done", "snapshot.created", "snapshot.removed")
+        code
+        for code in codes
+        if code in ("hook.before_done", "hook.after_done", "snapshot.created", "snapshot.removed")
     ]
     assert order == ["hook.before_done", "snapshot.created", "snapshot.removed", "hook.after_done"]
 
@@ -139,7 +139,7 @@ def test_a_command_that_is_off_is_kept_and_not_run(lab: EngineLab, tmp_path: Pat
     set_hooks(lab, off, noting(notes))
     assert lab.engine.ask(ReadHooks()).common.before == off
     assert lab.finished(lab.start_backup(filled_vm(lab))).task.state is TaskState.COMPLETED
-    assert [one["STANDFAST_PHASE"] for one in told(notes)] == ["after"]
+    assert [note["STANDFAST_PHASE"] for note in told(notes)] == ["after"]
 
 
 def test_a_command_that_is_off_needs_no_program_yet(lab: EngineLab) -> None:
@@ -174,7 +174,7 @@ def test_the_command_afterwards_is_told_of_a_failure_and_cannot_undo_a_success(
     lab.host.faults.on_call = fail_reading
     lab.finished(lab.start_backup(vm))
     lab.host.faults.on_call = None
-    assert [one["STANDFAST_RESULT"] for one in told(notes)] == ["completed", "failed"]
+    assert [note["STANDFAST_RESULT"] for note in told(notes)] == ["completed", "failed"]
     assert told(notes)[1]["STANDFAST_ERROR"] == "operational"
 
 
@@ -218,7 +218,7 @@ def test_a_stopped_backup_still_thaws(lab: EngineLab, tmp_path: Path) -> None:
     report = lab.finished(task)
     lab.host.faults.on_call = None
     result = {TaskState.STOPPED: "stopped", TaskState.COMPLETED: "completed"}[report.task.state]
-    assert [one["STANDFAST_RESULT"] for one in told(notes)] == [result]
+    assert [note["STANDFAST_RESULT"] for note in told(notes)] == [result]
 
 
 # --- one command ---------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_time_limit_ends_the_whole_tree_of_processes(tmp_path: Path) -> None:
     )
     assert outcome.status is None
     assert not outcome.was_cancelled
-    family = [int(one) for one in pids.read_text().split()]
+    family = [int(pid) for pid in pids.read_text().split()]
     assert len(family) == 2
     wait_until(lambda: not any(is_running(pid) for pid in family), what="the end of both processes")
 

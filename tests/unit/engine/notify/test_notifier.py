@@ -80,9 +80,10 @@ def test_a_failed_task_is_told_on_the_desktop_and_by_webhook(lab: EngineLab, hoo
     assert posted.document["failures"][0]["task"] == outage.report.task.id
     assert "x-standfast-signature" in posted.headers
     raised = wait_until(
-        lambda: [one for one in lab.events if isinstance(one, NotificationRaised)], what="the desktop's event"
+        lambda: [event for event in lab.events if isinstance(event, NotificationRaised)],
+        what="the desktop's event",
     )
-    assert [(one.vm_name, one.task) for one in raised] == [("web", outage.report.task.id)]
+    assert [(event.vm_name, event.task) for event in raised] == [("web", outage.report.task.id)]
     assert "the lab is on fire" in raised[0].text
 
 
@@ -91,7 +92,7 @@ def test_a_task_that_completes_is_told_to_nobody(lab: EngineLab, hook: WebhookSe
     lab.backup(filled_vm(lab))
     outage = Outage(lab)
     wait_until(lambda: hook.posted, what="the message of the failure")
-    assert [one.document["failures"][0]["task"] for one in hook.posted] == [outage.report.task.id]
+    assert [message.document["failures"][0]["task"] for message in hook.posted] == [outage.report.task.id]
 
 
 def test_a_sink_that_is_away_never_fails_a_backup(lab: EngineLab, hook: WebhookServer) -> None:
@@ -125,7 +126,7 @@ def test_a_test_uses_a_draft_before_it_is_kept(lab: EngineLab, hook: WebhookServ
     with pytest.raises(SinkRefused):
         lab.engine.execute(TestSink(sink=SinkKind.WEBHOOK, settings=to(hook)))
     lab.engine.execute(TestSink(sink=SinkKind.DESKTOP))
-    assert any(isinstance(one, NotificationRaised) and one.task is None for one in lab.events)
+    assert any(isinstance(event, NotificationRaised) and event.task is None for event in lab.events)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: Webhook
         )
     document = posted.document
     assert (document["event"], document["succeeded"], document["failed"]) == ("digest", 1, 1)
-    assert [one["task"] for one in document["failures"]] == [outage.report.task.id]
+    assert [failure["task"] for failure in document["failures"]] == [outage.report.task.id]
     with started_again(lab, hook) as again:
         again.fail(outage.report.task.id)
     assert len(hook.posted) == 1, "a digest that was sent is not sent again"

@@ -280,7 +280,7 @@ def test_deleting_a_rule_stops_its_running_backup_first(lab: RuleLab) -> None:
 
 def started(lab: RuleLab, rule: RuleId) -> bool:
     known = lab.catalog.rules.get(rule)
-    return known is not None and any(one.is_started for one in known.vms)
+    return known is not None and any(vm.is_started for vm in known.vms)
 
 
 def test_a_rule_whose_backup_does_not_stop_in_time_is_not_deleted(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_the_doctor_says_which_vms_are_not_what_the_rule_protects(lab: RuleLab) 
             lab.host.vms.pop(vm)
     give_ids(lab.host, {filled_vm(lab, name="stranger"): app})
     found: dict[str, set[str]] = {name: set() for name in names}
-    for one in lab.engine.ask(ExamineRule(rule=rule)):
-        found.setdefault(one.subject, set()).add(one.code)
+    for finding in lab.engine.ask(ExamineRule(rule=rule)):
+        found.setdefault(finding.subject, set()).add(finding.code)
     assert "doctor.vm_registered_again" in found["web"]
     assert found["db"] == {"vm.under_another_id"}
     assert found["app"] == {"vm.id_of_another"}
@@ -102,7 +102,7 @@ def test_the_doctor_says_of_a_stranger_beside_a_copy_what_the_backup_says(lab: R
     with lab.host.lock:
         lab.host.vms.pop(web)
     give_ids(lab.host, {filled_vm(lab, name="stranger"): web})
-    said = [one.code for one in lab.engine.ask(ExamineRule(rule=rule)) if one.subject == "web"]
+    said = [finding.code for finding in lab.engine.ask(ExamineRule(rule=rule)) if finding.subject == "web"]
     lab.at(local(12, day=3))
     errors = [row.error.code for row in lab.tasks() if row.error is not None]
     assert said == errors == ["vm.id_of_another"]

@@ -47,7 +47,7 @@ from tests.support.rule_lab import MORNING, RuleLab, local, once
 
 
 def codes(findings: tuple[Finding, ...], *severities: Severity) -> set[str]:
-    return {one.code for one in findings if not severities or one.severity in severities}
+    return {finding.code for finding in findings if not severities or finding.severity in severities}
 
 
 def text(finding: Finding) -> str:
@@ -152,7 +152,7 @@ def test_directories_of_a_standby_are_browsed_and_nothing_above_it(lab: RuleLab)
     lab.rule(lab.host.add_vm("web"), policy=once(local(8)), target_path="Backups/web")
     lab.tick()
     top = lab.engine.ask(BrowseStandby(standby=lab.standby))
-    assert [(one.path, one.has_children) for one in top] == [("Backups", True), ("empty", False)]
+    assert [(folder.path, folder.has_children) for folder in top] == [("Backups", True), ("empty", False)]
     (inside,) = lab.engine.ask(BrowseStandby(standby=lab.standby, path="Backups"))
     assert (inside.name, inside.path, inside.is_repository) == ("web", "Backups/web", True)
     with pytest.raises(TargetPathRefused):
@@ -163,9 +163,9 @@ def test_directories_of_a_standby_are_browsed_and_nothing_above_it(lab: RuleLab)
 
 def test_the_machine_is_browsed_from_its_roots(lab: RuleLab) -> None:
     roots = lab.engine.ask(BrowseLocal())
-    assert all(Path(one.path).is_absolute() for one in roots)
+    assert all(Path(folder.path).is_absolute() for folder in roots)
     found = lab.engine.ask(BrowseLocal(path=lab.directory.as_posix()))
-    assert (lab.directory / "standby").as_posix() in {one.path for one in found}
+    assert (lab.directory / "standby").as_posix() in {folder.path for folder in found}
     with pytest.raises(OperationalError):
         lab.engine.ask(BrowseLocal(path="relative"))
 
@@ -201,7 +201,7 @@ def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
         "doctor.port_open",
     }
     assert codes(findings, Severity.OK) == codes(findings)
-    assert all(text(one) for one in findings)
+    assert all(text(finding) for finding in findings)
 
 
 def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) -> None:
@@ -225,7 +225,7 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
         lambda *_: REFUSED.fill(),
         SystemClock().now,
     )
-    bad = {text(one) for one in findings if one.severity in (Severity.WARNING, Severity.ERROR)}
+    bad = {text(finding) for finding in findings if finding.severity in (Severity.WARNING, Severity.ERROR)}
     for word in (
         "snap: backups are not possible",
         "create: backups work",
@@ -233,7 +233,7 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
         "refused",
         "licence",
     ):
-        assert any(word in one for one in bad), word
+        assert any(word in sentence for sentence in bad), word
     assert not codes(findings) & {"doctor.can_back_up", "doctor.can_restore"}
 
 
@@ -268,7 +268,8 @@ def test_the_doctor_looks_at_every_vm_of_a_draft(lab: RuleLab) -> None:
     del lab.host.vms[gone]
     findings = lab.engine.ask(ExamineRule(draft=draft))
     by_vm = {
-        name: {one.code for one in findings if one.subject == name} for name in ("good", "odd", "old", "gone")
+        name: {finding.code for finding in findings if finding.subject == name}
+        for name in ("good", "odd", "old", "gone")
     }
     assert by_vm["good"] >= {"doctor.snapshots_there", "doctor.tracking_blocked", "doctor.quiesce_needs_tools"}
     assert by_vm["odd"] >= {"doctor.disk_left_out", "doctor.nothing_to_back_up", "doctor.tracking_will_be_on"}

@@ -107,14 +107,14 @@ def test_the_preview_says_what_then_happens(lab: RuleLab) -> None:
     for day in preview[1:]:
         for at, _kind in day.runs:
             lab.at(at)
-        assert lab.moments() == [one.created_at for one in day.points], day.day
-        assert lab.kinds() == [one.kind for one in day.points], day.day
+        assert lab.moments() == [point.created_at for point in day.points], day.day
+        assert lab.kinds() == [point.kind for point in day.points], day.day
     known: set[PointId | None] = {known.point.id for known in lab.catalog.points.find()}
-    assert {one.id for one in preview[0].points} - known, "the first ones have gone by now"
+    assert {point.id for point in preview[0].points} - known, "the first ones have gone by now"
 
 
 def test_the_preview_of_a_new_rule_starts_with_nothing(lab: RuleLab) -> None:
     first, second, *_ = lab.engine.ask(PreviewRetention(policy=periodic(retention=Retention(period=1)), days=5))
     assert [kind for _, kind in first.runs] == [BackupKind.INCREMENTAL]
-    assert [(one.id, one.kind) for one in first.points] == [(None, FULL)]
+    assert [(point.id, point.kind) for point in first.points] == [(None, FULL)]
     assert (len(second.points), second.removed_count) == (1, 1)

@@ -52,7 +52,7 @@ def test_a_failed_backup_is_tried_again_and_the_log_and_the_row_say_when(lab: Ru
     lab.at(NOON + timedelta(minutes=9))
     assert len(lab.tasks()) == 1
     lab.at(NOON + AGAIN)
-    assert [one.state for one in lab.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
+    assert [task.state for task in lab.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
     assert lab.vm_row(rule, vm).next_try is None
     assert lab.vm_row(rule, vm).unviewed_errors == 0  # it was made up for
     assert messages.RETRY_BEGUN.code in lab.log_codes()
@@ -65,11 +65,11 @@ def test_it_ends_after_as_many_tries_as_the_rule_says_and_one_failure_counts(lab
     assert lab.vm_row(rule, vm).unviewed_errors == 1
     lab.live_until(NOON + timedelta(hours=1), timedelta(minutes=6))
     tasks = lab.tasks()
-    assert [one.state for one in tasks] == [TaskState.FAILED] * 3
+    assert [task.state for task in tasks] == [TaskState.FAILED] * 3
     assert messages.RETRY_USED_UP.code in codes(lab, tasks[-1])
     assert lab.vm_row(rule, vm).unviewed_errors == 1
     failures = [event for event in lab.events if isinstance(event, TaskFailed)]
-    assert [one.is_tried_again for one in failures] == [True, True, False]
+    assert [failure.is_tried_again for failure in failures] == [True, True, False]
 
 
 def test_a_rule_that_never_tries_again_does_not(lab: RuleLab) -> None:
@@ -97,12 +97,12 @@ def test_a_backup_that_the_operator_stopped_is_not_tried_again(lab: RuleLab) -> 
 
     def stop(call: str) -> None:
         if call == "read":
-            for one in lab.engine.manager.unfinished():
-                lab.engine.execute(CancelTask(task=one.id))
+            for task in lab.engine.manager.unfinished():
+                lab.engine.execute(CancelTask(task=task.id))
 
     lab.host.faults.on_call = stop
     lab.live_until(NOON + timedelta(hours=1), timedelta(minutes=10))
-    assert [one.state for one in lab.tasks()] == [TaskState.STOPPED]
+    assert [task.state for task in lab.tasks()] == [TaskState.STOPPED]
     assert lab.vm_row(rule, vm).next_try is None
 
 
@@ -143,7 +143,7 @@ def test_a_one_time_rule_is_tried_again_too(lab: RuleLab) -> None:
     lab.at(NOON)
     lab.host.faults.fail_read_at = None
     lab.at(NOON + AGAIN)
-    assert [one.state for one in lab.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
+    assert [task.state for task in lab.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
 
 
 def test_a_pending_try_survives_a_restart(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_pending_try_survives_a_restart(tmp_path: Path) -> None:
     lab.host.faults.fail_read_at = None
     with RuleLab(tmp_path, host=lab.host, start=NOON + AGAIN) as again:
         again.tick()
-        assert [one.state for one in again.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
+        assert [task.state for task in again.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
 
 
 def test_a_backup_that_the_end_of_the_program_interrupted_is_tried_again(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_a_backup_that_the_end_of_the_program_interrupted_is_tried_again(tmp_pat
         (task,) = lab.tasks()
         lab.catalog.tasks.enter(task.id, TaskState.RUNNING, lab.clock.now())
     with RuleLab(tmp_path, host=lab.host, start=NOON + timedelta(minutes=5)) as again:
-        assert [one.next.number for one in again.catalog.retries.all()] == [1]
+        assert [retry.next.number for retry in again.catalog.retries.all()] == [1]
         again.at(NOON + timedelta(minutes=16))
-        assert [one.state for one in again.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
+        assert [run.state for run in again.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
 
 
 def test_a_rule_from_before_has_the_usual_plan(lab: RuleLab) -> None:

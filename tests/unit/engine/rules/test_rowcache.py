@@ -42,19 +42,19 @@ class Maker:
     meanwhile: Callable[[], object] = field(default=lambda: None)
 
     def __call__(self, rules: Collection[BackupRule], *, are_all: bool) -> Iterable[RuleRow]:
-        self.asked.append([one.id for one in rules])
+        self.asked.append([known.id for known in rules])
         self.meanwhile()
-        return [self._row(one) for one in rules]
+        return [self._row(known) for known in rules]
 
-    def _row(self, one: BackupRule) -> RuleRow:
+    def _row(self, known: BackupRule) -> RuleRow:
         return RuleRow(
-            id=one.id,
-            name=one.name,
+            id=known.id,
+            name=known.name,
             state=TaskState.IDLE,
             fraction=None,
-            platform=one.platform,
+            platform=known.platform,
             platform_name="",
-            standby=one.standby,
+            standby=known.standby,
             standby_name="",
             target_path="",
             vm_count=1,
@@ -80,8 +80,8 @@ class Lab:
         """Ask for the rows; return for which rules they were made again."""
         before = len(self.make.asked)
         rows = self.cache.rows(lambda: self.rules, self.clock.now(), only)
-        assert [row.id for row in rows] == [one.id for one in self.rules if only is None or one.id in only]
-        return [one for asked in self.make.asked[before:] for one in asked]
+        assert [row.id for row in rows] == [known.id for known in self.rules if only is None or known.id in only]
+        return [rule_id for asked in self.make.asked[before:] for rule_id in asked]
 
 
 def test_nothing_is_made_again_while_nothing_changes() -> None:
@@ -125,7 +125,7 @@ def test_everything_is_made_again_when_all_rules_changed_and_for_a_clock_set_bac
     assert lab.ask() == []
 
 
-@pytest.mark.parametrize("subject", [one for one in Subject if one is not Subject.RULES])
+@pytest.mark.parametrize("subject", [subject for subject in Subject if subject is not Subject.RULES])
 def test_other_subjects_are_no_reason(subject: Subject) -> None:
     lab = Lab()
     lab.ask()
@@ -169,7 +169,7 @@ def test_rows_that_could_not_be_made_are_made_at_the_next_question() -> None:
 def test_rows_are_never_older_than_what_was_noted_before_the_question() -> None:
     """While threads change rules and note it, each answer holds at least what was noted when it was asked for."""
     lab = Lab(10)
-    version = dict.fromkeys([one.id for one in lab.rules], 0)
+    version = dict.fromkeys([known.id for known in lab.rules], 0)
 
     def make(rules: Collection[BackupRule], *, are_all: bool) -> Iterable[RuleRow]:
         rows = lab.make(rules, are_all=are_all)

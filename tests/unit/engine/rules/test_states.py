@@ -217,8 +217,8 @@ def test_the_overview_looks_at_every_platform_and_every_stopped_vm(
     lab.host.add_vm("bare")
     rule = lab.rule(web, db)
     overview = lab.engine.ask(ReadOverview())
-    assert [one.kind for one in overview.concerns()] == [ConcernKind.PLATFORM_NEVER_READ]
+    assert [concern.kind for concern in overview.concerns()] == [ConcernKind.PLATFORM_NEVER_READ]
     lab.engine.ask(ListVms(platform=lab.platform))
     lab.engine.execute(StopVms(rule=rule, vms=(db,)))
-    kinds = {one.kind: one.count for one in lab.engine.ask(ReadOverview()).concerns()}
+    kinds = {concern.kind: concern.count for concern in lab.engine.ask(ReadOverview()).concerns()}
     assert kinds == {ConcernKind.UNPROTECTED: 1, ConcernKind.STOPPED: 1}

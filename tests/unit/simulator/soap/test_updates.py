@@ -230,12 +230,12 @@ def test_a_destroyed_collector_is_gone_with_its_filters(lab: Lab) -> None:
 
 def test_the_default_collector_is_each_sessions_own(lab: Lab) -> None:
     vm = lab.add_vm("web-01")
-    with lab.client() as one, lab.client() as other:
-        one.content.propertyCollector.CreateFilter(one_object(vm.ref, ["name"]), False)
-        assert one.content.propertyCollector.WaitForUpdatesEx("", AT_ONCE) is not None
+    with lab.client() as client, lab.client() as other:
+        client.content.propertyCollector.CreateFilter(one_object(vm.ref, ["name"]), False)
+        assert client.content.propertyCollector.WaitForUpdatesEx("", AT_ONCE) is not None
         assert other.content.propertyCollector.WaitForUpdatesEx("", AT_ONCE) is None
         with pytest.raises(vmodl.fault.NotSupported):
-            one.content.propertyCollector.DestroyPropertyCollector()
+            client.content.propertyCollector.DestroyPropertyCollector()
 
 
 def test_a_filter_on_nonsense_is_refused_when_it_is_made(lab: Lab) -> None:

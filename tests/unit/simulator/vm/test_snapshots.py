@@ -23,8 +23,8 @@ def chain(disk: Any) -> list[str]:
 
 
 def tree_of(vm: Any) -> Any:
-    def node(one: Any) -> Any:
-        return (one.name, [node(child) for child in one.childSnapshotList])
+    def node(tree: Any) -> Any:
+        return (tree.name, [node(child) for child in tree.childSnapshotList])
 
     return [] if vm.snapshot is None else [node(root) for root in vm.snapshot.rootSnapshotList]
 
