@@ -36,14 +36,14 @@ def test_every_point_of_a_changing_vm_is_exact_and_reads_only_what_changed(stage
     for kind in (INCREMENTAL, DIFFERENTIAL, INCREMENTAL):
         stage.simulator.world.guests.write_now(vm.id, 2 * MIB)
         made.append(back_up(stage, vm, kind))
-    assert [one.point.kind for one in made] == [FULL, INCREMENTAL, DIFFERENTIAL, INCREMENTAL]
-    assert [one.point.parent for one in made] == [None, made[0].point.id, made[0].point.id, made[2].point.id]
-    for one in made[1:]:
-        assert 0 < one.point.read_bytes < one.point.capacity_bytes / 2
+    assert [backup.point.kind for backup in made] == [FULL, INCREMENTAL, DIFFERENTIAL, INCREMENTAL]
+    assert [backup.point.parent for backup in made] == [None, made[0].point.id, made[0].point.id, made[2].point.id]
+    for backup in made[1:]:
+        assert 0 < backup.point.read_bytes < backup.point.capacity_bytes / 2
     assert made[2].point.read_bytes > made[1].point.read_bytes
     assert_points_are_exact(stage, vm.id, made)
-    for one in made:
-        assert_qemu_agrees(stage, vm.id, one)
+    for backup in made:
+        assert_qemu_agrees(stage, vm.id, backup)
     assert not our_snapshots(stage)
 
 

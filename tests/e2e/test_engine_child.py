@@ -146,9 +146,9 @@ def test_a_killed_engine_is_told_as_lost_and_started_again(installation: Install
         door.subscribe(heard.append)
         victim = engine_pid(installation)
         os.kill(victim, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-        wait_until(lambda: any(isinstance(one, EngineLost) for one in heard), what="the loss")
+        wait_until(lambda: any(isinstance(event, EngineLost) for event in heard), what="the loss")
         wait_until(
-            lambda: any(isinstance(one, EngineFound) for one in heard),
+            lambda: any(isinstance(event, EngineFound) for event in heard),
             deadline_s=PATIENCE_S,
             what="the next engine",
         )

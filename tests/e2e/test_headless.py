@@ -203,7 +203,7 @@ def test_a_second_window_raises_the_first(home: Home) -> None:
             heard: list[Event] = []
             first.door.subscribe(heard.append)
             second.door.execute(RaiseWindow())
-            assert any(isinstance(one, WindowRaiseAsked) for one in heard)
+            assert any(isinstance(event, WindowRaiseAsked) for event in heard)
 
 
 def test_it_does_not_start_without_its_passphrase(home: Home) -> None:
@@ -274,7 +274,7 @@ def test_debugctl_controls_it_from_first_to_last(home: Home, simulator: VSphereS
         (tmp_path / "out").mkdir()
         exported = home.ctl("point", "export", point, str(tmp_path / "out"))
         assert exported.returncode == 0, exported.stdout + exported.stderr
-        sizes = sorted(one.stat().st_size for one in (tmp_path / "out").iterdir())
+        sizes = sorted(image.stat().st_size for image in (tmp_path / "out").iterdir())
         assert sizes == sorted(disk.capacity_bytes for disk in small_spec().vms[0].disks)
         assert home.ctl("task", "cancel", "nonsense").returncode == 1
         assert home.ctl("task", "fly").returncode == 2

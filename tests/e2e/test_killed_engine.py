@@ -151,7 +151,8 @@ def test_a_kill_while_tracking_is_switched_on_leaves_no_snapshot(killed: KilledE
         for task in simulator.world.tasks.all():
             task.cancel_wanted = task.cancel_wanted or task.finished_at is None
     wait_until(
-        lambda: all(one.finished_at is not None for one in simulator.world.tasks.all()), what="the removal to end"
+        lambda: all(task.finished_at is not None for task in simulator.world.tasks.all()),
+        what="the removal to end",
     )
     simulator.faults.release()
     assert our_snapshots(killed.stage) == [left]

@@ -49,7 +49,7 @@ def go_away_for(stage: Stage, seconds: float = AWAY_S) -> None:
 
 
 def settled() -> None:
-    wait_until(lambda: not [one for one in threading.enumerate() if isinstance(one, threading.Timer)])
+    wait_until(lambda: not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)])
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -155,7 +155,7 @@ def test_the_wait_is_said_once_with_its_length_and_ends_with_a_stop(stage: Stage
     report = finished(stage.engine, task)
     stage.simulator.come_back()
     assert report.task.state is TaskState.STOPPED, explain(report)
-    (line,) = [one for one in report.log if one.code == messages.PLATFORM_AWAY.code]
+    (line,) = [entry for entry in report.log if entry.code == messages.PLATFORM_AWAY.code]
     assert "300 s" in line.text
 
 

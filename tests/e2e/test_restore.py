@@ -43,7 +43,7 @@ def assert_restored(stage: Stage, source: VmId, made: Made, restored: VmId, fold
 def known_by(stage: Stage, vm: VmId) -> tuple[str, str, list[str | None]]:
     """Return what a VM is known by on the platform and in its networks."""
     config = stage.simulator.world.get(vim.VirtualMachine(vm)).read("config")
-    cards = [one for one in config.hardware.device if isinstance(one, vim.vm.device.VirtualEthernetCard)]
+    cards = [device for device in config.hardware.device if isinstance(device, vim.vm.device.VirtualEthernetCard)]
     assert cards
     return config.uuid, config.instanceUuid, [card.macAddress for card in cards]
 
@@ -69,7 +69,7 @@ def test_the_original_is_replaced_and_keeps_its_identity(stage: Stage, tmp_path:
     stage.simulator.world.guests.write_now(vm.id, 2 * MIB)
     report = restore(stage, made, OverOriginal(), power_on=False)
     present = stage.engine.ask(ListVms(platform=stage.platform))
-    assert [one.name for one in present] == ["web-01"]
+    assert [listed.name for listed in present] == ["web-01"]
     assert present[0].id != vm.id
     codes = [line.code for line in report.log]
     assert "restore.identity_kept" in codes, explain(report)
@@ -107,7 +107,7 @@ def test_a_cancelled_restore_takes_its_vm_away_again(open_fresh_stage: OpenStage
     stage.engine.execute(CancelTask(task=task))
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.STOPPED, explain(report)
-    assert [one.name for one in stage.engine.ask(ListVms(platform=stage.platform))] == ["big-01"]
+    assert [listed.name for listed in stage.engine.ask(ListVms(platform=stage.platform))] == ["big-01"]
 
 
 @pytest.mark.parametrize("kind", ["new", "over"])
@@ -122,7 +122,7 @@ def test_a_failing_restore_leaves_the_platform_as_it_was(stage: Stage, kind: str
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.FAILED
     present = stage.engine.ask(ListVms(platform=stage.platform))
-    assert [(one.name, one.id) for one in present] == [("web-01", vm.id)]
+    assert [(listed.name, listed.id) for listed in present] == [("web-01", vm.id)]
 
 
 @pytest.mark.allows_log("is tried again later")
@@ -140,9 +140,9 @@ def test_a_vm_that_a_failed_creation_leaves_behind_is_removed_later(stage: Stage
     assert report.task.error is not None
     assert report.task.error.code == "vm.left_behind", explain(report)
     assert "restore.left_vm_not_removed" in [line.code for line in report.log], explain(report)
-    assert {one.name for one in stage.engine.ask(ListVms(platform=stage.platform))} == {"web-01", "copy-01"}
+    assert {listed.name for listed in stage.engine.ask(ListVms(platform=stage.platform))} == {"web-01", "copy-01"}
     back_up(stage, vm, BackupKind.INCREMENTAL)
-    assert [one.name for one in stage.engine.ask(ListVms(platform=stage.platform))] == ["web-01"]
+    assert [listed.name for listed in stage.engine.ask(ListVms(platform=stage.platform))] == ["web-01"]
 
 
 @pytest.mark.parametrize("kind", ["independent", "multi-writer"])
@@ -165,7 +165,7 @@ def test_an_original_is_not_deleted_with_a_disk_that_no_point_holds(
     assert report.task.error is not None, explain(report)
     assert report.task.error.code == "restore.disks_not_held", explain(report)
     assert before[-1].path in report.task.error.message
-    assert [(one.id, one.name) for one in stage.engine.ask(ListVms(platform=stage.platform))] == [
+    assert [(listed.id, listed.name) for listed in stage.engine.ask(ListVms(platform=stage.platform))] == [
         (vm.id, "web-01")
     ]
     assert stage.engine.ask(DescribeVm(platform=stage.platform, vm=vm.id)).disks == before

@@ -67,7 +67,7 @@ def points_before_a_revert(stage: Stage, vm: VmSummary) -> tuple[Made, Made]:
     return first, second
 
 
-@pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+@pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI], ids=lambda flavour: flavour.value)
 def test_a_reverted_vm_is_read_whole_and_its_point_is_exact(open_fresh_stage: OpenStage, flavour: Flavour) -> None:
     stage = stage_of(open_fresh_stage, flavour)
     vm = vm_named(stage, "web-01")
@@ -127,7 +127,7 @@ def test_a_revert_is_seen_whatever_the_clock_showed_then_and_shows_now(
     fourth = back_up(stage, vm, INCREMENTAL)
     assert "plan.whole_went_back" in codes_of(stage, third)
     assert fourth.point.parent == third.point.id, "the newest in sequence, not the one from the future"
-    assert [one.point.sequence for one in (first, second, third, fourth)] == [1, 2, 3, 4]
+    assert [backup.point.sequence for backup in (first, second, third, fourth)] == [1, 2, 3, 4]
     assert_points_are_exact(stage, vm.id, [first, second, third, fourth])
 
 

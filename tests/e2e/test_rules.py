@@ -83,10 +83,10 @@ def test_the_doctor_finds_nothing_wrong_with_a_fresh_vcenter(stage: Stage) -> No
     plan = Plan(unit=PolicyUnit.DAILY, kind=BackupKind.FULL, times=())
     draft_ = draft(stage, Periodic(policy=PeriodicPolicy(plans=(plan,))), vm.name)
     for findings in (engine.ask(ExaminePlatform(platform=stage.platform)), engine.ask(ExamineRule(draft=draft_))):
-        wrong = [one for one in findings if one.severity in (Severity.ERROR, Severity.WARNING)]
+        wrong = [finding for finding in findings if finding.severity in (Severity.ERROR, Severity.WARNING)]
         # The simulated hosts have names that nobody resolves.
-        assert {one.code for one in wrong} <= {"doctor.port_closed"}
-        assert {"doctor.can_back_up", "doctor.can_restore"} <= {one.code for one in findings}
+        assert {finding.code for finding in wrong} <= {"doctor.port_closed"}
+        assert {"doctor.can_back_up", "doctor.can_restore"} <= {finding.code for finding in findings}
     (row,) = engine.ask(ListPlatformRows())
     assert (row.reachable, row.vm_count, row.error) == (True, 1, None)
     assert row.license_name

@@ -76,10 +76,10 @@ def test_messages_and_pages_show_failures_in_chinese(
         banner.show_failure(over_the_door)
         stages.show_failure(over_the_door)
         texts = [
-            one.text()
+            label.text()
             for widget in (banner, stages)
-            for one in widget.findChildren(QLabel)
-            if one.isVisibleTo(widget)
+            for label in widget.findChildren(QLabel)
+            if label.isVisibleTo(widget)
         ]
         assert any(error.code not in text and text for text in texts)
         for text in texts:
@@ -99,11 +99,16 @@ def test_the_list_of_tasks_and_their_logs_show_failures_in_chinese(
     log = tuple(
         log_row(
             LogLine(
-                id=n, task=TaskId("t0"), at=START, level=LogLevel.ERROR, code=one.kind.code, params=one.params
+                id=n,
+                task=TaskId("t0"),
+                at=START,
+                level=LogLevel.ERROR,
+                code=message.kind.code,
+                params=message.params,
             ),
             texts,
         )
-        for n, one in enumerate(said, start=1)
+        for n, message in enumerate(said, start=1)
     )
     script_names(door)
     door.answer(ListTasks, tuple(rows))
@@ -130,6 +135,6 @@ def shown_texts(model: QAbstractItemModel, role: Qt.ItemDataRole) -> list[str]:
     for row in range(model.rowCount()):
         for column in range(model.columnCount()):
             text = model.data(model.index(row, column), role)
-            if isinstance(text, str) and any("一" <= one <= "鿿" for one in text):
+            if isinstance(text, str) and any("一" <= letter <= "鿿" for letter in text):
                 found.append(text)
     return found

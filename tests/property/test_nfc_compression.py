@@ -102,12 +102,12 @@ def build(level: int, first: bytes, rest: list[bytes | tuple[int, int]]) -> tupl
     """Return a stream of a level, and what it stands for, from literals and matches (length, distance)."""
     plain = bytearray(first)
     stream = bytearray([len(first) - 1 | (level - 1) << 5]) + first
-    for one in rest:
-        if isinstance(one, bytes):
-            stream += bytes([len(one) - 1]) + one
-            plain += one
+    for piece in rest:
+        if isinstance(piece, bytes):
+            stream += bytes([len(piece) - 1]) + piece
+            plain += piece
             continue
-        length, distance = one
+        length, distance = piece
         distance = (distance - 1) % min(len(plain), 8192 if level == 1 else 8191 + 65535) + 1
         if level == 1:
             length = min(length, 9 + 255)

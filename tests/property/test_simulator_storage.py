@@ -206,7 +206,7 @@ def test_runs_and_extents_of_a_mask_cover_its_grains(bits: list[bool], short: in
     mask = np.array(bits, dtype=np.bool_)
     cut = list(runs(mask))
     assert [value for start, end, value in cut for _ in range(start, end)] == bits
-    assert all(one[2] != other[2] for one, other in pairwise(cut))
+    assert all(extent[2] != other[2] for extent, other in pairwise(cut))
     capacity = max(0, len(bits) * GRAIN_BYTES - (short // 512 * 512 if bits else 0))
     extents = mask_extents(mask, capacity)
     assert extents == normalize(extents)
@@ -238,8 +238,8 @@ def test_the_allocation_bitmap_marks_every_chunk_that_is_touched(
 
 def test_a_change_id_of_another_disk_means_nothing(folder: Path) -> None:
     store = DiskStore({"ds": SimDatastore("ds", folder, 1 << 30)})
-    one, other = store.create("[ds] a.vmdk", CAPACITY), store.create("[ds] b.vmdk", CAPACITY)
-    change_id = one.enable_tracking().change_id()
+    disk, other = store.create("[ds] a.vmdk", CAPACITY), store.create("[ds] b.vmdk", CAPACITY)
+    change_id = disk.enable_tracking().change_id()
     other.enable_tracking()
     with pytest.raises(ChangeIdUnknown):
         other.changed_areas(change_id)

@@ -154,7 +154,7 @@ def test_errors_keep_their_parameters(site: Site) -> None:
 
 
 def running_tasks(site: Site) -> list[TaskId]:
-    return [one.task for one in site.door.ask(SampleProgress()).tasks]
+    return [sample.task for sample in site.door.ask(SampleProgress()).tasks]
 
 
 def test_events_come_in_the_order_of_what_happened(site: Site) -> None:
@@ -176,7 +176,7 @@ def test_events_come_in_the_order_of_what_happened(site: Site) -> None:
     stages = [stage.state for stage in site.door.ask(TaskDetails(task=task)).task.stages]
     places = [stages.index(state) for state in seen]
     assert places == sorted(places), "no answer is older than the one before"
-    moments = [one.at for one in heard]
+    moments = [event.at for event in heard]
     assert moments == sorted(moments)
     unsubscribe()
 
@@ -188,7 +188,7 @@ def test_a_failure_is_heard(site: Site) -> None:
     task = start_backup(site)
     assert ended(site, task) is TaskState.FAILED
     wait_until(
-        lambda: [one for one in heard if isinstance(one, NotificationRaised) and one.task == task],
+        lambda: [event for event in heard if isinstance(event, NotificationRaised) and event.task == task],
         what="the failure",
     )
 
@@ -215,7 +215,7 @@ def test_a_listener_that_fails_does_not_silence_the_others(site: Site) -> None:
     site.door.subscribe(heard.append)
     site.door.execute(RemovePlatform(platform=site.lab.platform))
     wait_until(
-        lambda: [one for one in heard if isinstance(one, Changed) and one.subject is Subject.PLATFORMS],
+        lambda: [event for event in heard if isinstance(event, Changed) and event.subject is Subject.PLATFORMS],
         what="the event",
     )
 

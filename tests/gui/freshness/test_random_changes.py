@@ -259,7 +259,7 @@ class Window:
         self.log = LogsPage(console)
         self.overview = OverviewPage(console, ProgramStub())
         self.feed = StatusFeed(console)
-        self.pages: tuple[Page, ...] = tuple(one for one in vars(self).values() if isinstance(one, Page))
+        self.pages: tuple[Page, ...] = tuple(page for page in vars(self).values() if isinstance(page, Page))
         for page in self.pages:
             qtbot.addWidget(page)
             page.resize(1100, 600)
@@ -280,7 +280,7 @@ def differences(window: Window, lab: EngineLab, staying: RuleId) -> list[str]:
     statistics = engine.ask(ReadStatistics(rule=staying, vm=None, period=StatisticsPeriod.MONTH))
     overview, status = engine.ask(ReadOverview()), engine.ask(ReadStatus())
     found = window.overview.overview
-    tasks = tuple(one.task for one in window.tasks.table.rows.rows)
+    tasks = tuple(line.task for line in window.tasks.table.rows.rows)
     told_standbys: tuple[StandbyRow, ...] = engine.ask(ListStandbyRows())
     pairs: dict[str, tuple[object, object]] = {
         "rules": (window.rules.table.rows.rows, engine.ask(ListRules())),
@@ -318,8 +318,8 @@ def _still(rows: Sequence[StandbyRow]) -> tuple[StandbyRow, ...]:
 
 
 def _calm(overview: Overview) -> Overview:
-    standbys = tuple(replace(one, free_bytes=None) for one in overview.standbys)
-    return replace(overview, standbys=standbys, running=tuple(replace(one) for one in overview.running))
+    standbys = tuple(replace(standby, free_bytes=None) for standby in overview.standbys)
+    return replace(overview, standbys=standbys, running=tuple(replace(task) for task in overview.running))
 
 
 def _first_difference(shown: object, told: object) -> str:

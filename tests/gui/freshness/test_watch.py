@@ -218,8 +218,8 @@ class Runs:
         """Let one backup of a rule run."""
         progress: ProgressSample = sample(done, total)
         vm = samples.VMS[0].vm
-        one = TaskProgress(task=TaskId("t"), vm=vm, rule=RuleId(rule), progress=progress, read_bytes_per_s=5.0)
-        self.now = TasksProgress(tasks=(one,), read_bytes_per_s=5.0)
+        task = TaskProgress(task=TaskId("t"), vm=vm, rule=RuleId(rule), progress=progress, read_bytes_per_s=5.0)
+        self.now = TasksProgress(tasks=(task,), read_bytes_per_s=5.0)
 
 
 def test_nothing_is_sampled_while_nothing_runs(qtbot: QtBot, door: ScriptedDoor, console: Console) -> None:

@@ -55,9 +55,9 @@ class Offers:
 
     def let_read(self, connections: int) -> None:
         """Let programs read the first disk of what is offered, or no more."""
-        (one,) = self.running
-        first, *rest = one.disks
-        self.running = [replace(one, disks=(replace(first, connections=connections), *rest))]
+        (offered,) = self.running
+        first, *rest = offered.disks
+        self.running = [replace(offered, disks=(replace(first, connections=connections), *rest))]
         self.door.change(Subject.OFFERS)
 
 

@@ -139,8 +139,8 @@ def test_a_running_task_shows_part_done_speed_and_time_left(
     def running(_query: SampleProgress) -> TasksProgress:
         done = row.progress.done_bytes + next(moved) * 100_000_000
         progress = replace(row.progress, done_bytes=done)
-        one = TaskProgress(task=row.id, vm=row.vm, rule=None, progress=progress, read_bytes_per_s=100e6)
-        return TasksProgress(tasks=(one,), read_bytes_per_s=100e6)
+        sample = TaskProgress(task=row.id, vm=row.vm, rule=None, progress=progress, read_bytes_per_s=100e6)
+        return TasksProgress(tasks=(sample,), read_bytes_per_s=100e6)
 
     calm_door.answer(ReadOverview, replace(SAFE, running=(row,)))
     calm_door.answer(SampleProgress, running)
@@ -148,7 +148,7 @@ def test_a_running_task_shows_part_done_speed_and_time_left(
     qtbot.waitUntil(lambda: "left" in page.dashboard.running.entries()[0].right, timeout=6000)
     before = page.dashboard.running.entries()[0].right
     qtbot.waitUntil(lambda: page.dashboard.running.entries()[0].right != before)
-    assert sum(isinstance(one, ReadOverview) for one in calm_door.asked) == 1, "only the samples are asked for"
+    assert sum(isinstance(asked, ReadOverview) for asked in calm_door.asked) == 1, "only the samples are asked for"
     entry = page.dashboard.running.entries()[0]
     assert entry.title == "web-01 · Backup"
     assert "%" in entry.right

@@ -67,7 +67,7 @@ def task(
     way = _RESTORE_WAY if kind is TaskKind.RESTORE else _WAY
     entered = way[: way.index(state) + 1] if state in way else (*way, state)
     stages = tuple(
-        StageTime(state=one, at=START + timedelta(seconds=place * 9)) for place, one in enumerate(entered)
+        StageTime(state=passed, at=START + timedelta(seconds=place * 9)) for place, passed in enumerate(entered)
     )
     if state.is_final:
         stages = (*stages[:-1], StageTime(state=state, at=START + timedelta(minutes=8)))
