@@ -33,7 +33,7 @@ class Catalog:
     """Stores everything this installation remembers, by subject. Thread: any.
 
     Attributes:
-        changes: is told what changes, after each commit.
+        changes: announces what changes, after each commit.
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         rules: backup rules, and which VM took the place of which.
@@ -89,9 +89,9 @@ class Catalog:
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL.
-            clock: tells the times of the journal.
-            zone: tells whose local days the figures count, as the zone is set now.
-            changes: is told what changes; by default a feed of the catalog's own.
+            clock: gives the times of the journal.
+            zone: gives the zone whose local days the figures count, as the zone is set now.
+            changes: announces what changes; by default a feed of the catalog's own.
 
         Raises:
             CatalogLost, CatalogForeign: it is not the one that was opened last.

@@ -26,7 +26,7 @@ class Changing:
     def note(self, subject: Subject, *keys: str | None) -> None:
         """Say what this transaction changes: answers about these keys, without any about the whole subject.
 
-        A key that is None is nobody's: then nothing is noted for it.
+        A key that is None belongs to no row: then nothing is noted for it.
         """
         if not keys:
             self._noted[subject] = None
@@ -49,7 +49,7 @@ class Changing:
         for callback in self._after_commit:
             callback()
 
-    def tell(self, changes: ChangeFeed) -> None:
+    def announce(self, changes: ChangeFeed) -> None:
         """Pass everything on; called after the commit."""
         for subject, keys in self._noted.items():
             changes.note(subject, keys or ())
@@ -61,12 +61,12 @@ def _nothing() -> None:
 
 @contextmanager
 def changing(database: Database, changes: ChangeFeed, forget: Callable[[], None] = _nothing) -> Iterator[Changing]:
-    """Give a transaction that commits at the end; what it noted is told after the commit.
+    """Give a transaction that commits at the end; what it noted is announced after the commit.
 
     Args:
         database: where.
-        changes: is told.
-        forget: forgets what was remembered of the tables, whether it was committed or not, before anybody is told.
+        changes: announces it.
+        forget: forgets what was remembered of the tables, whether it was committed or not, before it is announced.
 
     Raises:
         CatalogDamaged, CatalogUnavailable: as of :meth:`Database.write`.
@@ -78,4 +78,4 @@ def changing(database: Database, changes: ChangeFeed, forget: Callable[[], None]
             yield begun[0]
     finally:
         forget()
-    begun[0].tell(changes)
+    begun[0].announce(changes)

@@ -116,10 +116,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Give a connection whose statements see one commit; a query that nobody waits for any more ends there.
+        """Give a connection whose statements see one commit; a query whose caller no longer waits ends there.
 
         Raises:
-            TaskCancelled: nobody waits for it any more.
+            TaskCancelled: its caller no longer waits for it.
             CatalogDamaged: the file is not a whole database.
             CatalogUnavailable: it cannot be read.
         """

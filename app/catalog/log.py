@@ -265,7 +265,7 @@ def _end_of_search(connection: sa.Connection, indexed: Conditions, look_at: int)
 
 
 def _place_of(connection: sa.Connection, line: int) -> _Place:
-    """Return where a line stands; the nearest older one stands in for a line that was cleared."""
+    """Return where a line is; the nearest older one stands in for a line that was cleared."""
     query = sa.select(log.c.at, log.c.id).where(log.c.id <= line).order_by(log.c.id.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     if row is None or not isinstance(row.at, datetime):

@@ -69,7 +69,7 @@ class StandbyStore:
     def __init__(
         self, database: Database, changes: ChangeFeed, on_removed: Callable[[], None] = lambda: None
     ) -> None:
-        """Keep them in a database; ``on_removed`` is told after one went, with what belonged to it."""
+        """Keep them in a database; ``on_removed`` is called after one went, with what belonged to it."""
         self._database = database
         self._changes = changes
         self._on_removed = on_removed

@@ -33,7 +33,7 @@ class RuleStore:
     def __init__(
         self, database: Database, changes: ChangeFeed, on_moved: Callable[[], None] = lambda: None
     ) -> None:
-        """Keep them in a database; ``on_moved`` is told after VMs have other ids, or went with a rule."""
+        """Keep them in a database; ``on_moved`` is called after VMs have other ids, or went with a rule."""
         self._database = database
         self._changes = changes
         self._on_moved = on_moved

@@ -128,7 +128,7 @@ class AsyncDoor:
         if self._link is not None and is_first:
             self._link.subscribe()
         elif self._link is None and self._has_told_lost:
-            self._loop.call_soon(self._tell_one, listener, EngineLost(at=datetime.now(UTC)))
+            self._loop.call_soon(self._announce_to, listener, EngineLost(at=datetime.now(UTC)))
 
         def unsubscribe() -> None:
             self._listeners = tuple(known for known in self._listeners if known is not listener)
@@ -239,7 +239,11 @@ class AsyncDoor:
 
     async def _open(self, endpoint: Endpoint) -> Link:
         link = Link(
-            endpoint.secret, on_event=self._tell, ping_s=self._ping_s, silence_s=self._silence_s, loop=self._loop
+            endpoint.secret,
+            on_event=self._announce,
+            ping_s=self._ping_s,
+            silence_s=self._silence_s,
+            loop=self._loop,
         )
         if endpoint.unix_path and sys.platform != "win32":
             await self._loop.create_unix_connection(lambda: link, endpoint.unix_path)
@@ -280,18 +284,18 @@ class AsyncDoor:
         self._note_change()
         if self._has_told_lost:
             self._has_told_lost = False
-            self._tell(EngineFound(at=datetime.now(UTC), pid=link.engine_pid))
+            self._announce(EngineFound(at=datetime.now(UTC), pid=link.engine_pid))
 
     def _note_lost(self) -> None:
         if not self._has_told_lost and not self._is_closing:
             self._has_told_lost = True
-            self._tell(EngineLost(at=datetime.now(UTC)))
+            self._announce(EngineLost(at=datetime.now(UTC)))
 
-    def _tell(self, event: Event) -> None:
+    def _announce(self, event: Event) -> None:
         for listener in self._listeners:
-            self._tell_one(listener, event)
+            self._announce_to(listener, event)
 
-    def _tell_one(self, listener: Listener, event: Event) -> None:
+    def _announce_to(self, listener: Listener, event: Event) -> None:
         if listener not in self._listeners:
             return
         try:
@@ -309,7 +313,7 @@ def _settle(future: "asyncio.Future[Any]", answer: Callable[[], Any]) -> None:
     except asyncio.CancelledError:  # the program ends
         future.cancel()
     except OperationalError as error:
-        # Whoever shows the error may keep it. Its traceback would keep every frame below this one alive, which in
+        # A view that shows it may keep it. Its traceback would keep every frame below this one alive, which in
         # a window are those of the dialogs that were open.
         future.set_exception(error.with_traceback(None))
     except Exception as error:  # noqa: BLE001 - who waits decides what it means

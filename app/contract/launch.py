@@ -103,7 +103,7 @@ def receive_launch(descriptor: int = STDIN) -> EngineLaunch:
 
 
 def report_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:
-    """Report to the parent how it stands; nothing happens when it is gone."""
+    """Report the state to the parent; nothing happens when it is gone."""
     try:
         os.write(descriptor, encode_line(outcome))
     except OSError:

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 PAUSE_S: Final = 0.05
 """Between two announcements of one subject."""
 MOST_KEYS: Final = 256
-"""Of more keys at once nobody asks one by one: then the whole subject has changed."""
+"""More keys at once are not asked for one by one: then the whole subject has changed."""
 
 Keys = frozenset[str] | None
 """Whose answers may be different; None: all of the subject."""
@@ -92,9 +92,9 @@ class ChangeFeed:
                         return
                     self._wake.wait(self._patience_s())
             for subject, keys in due.items():
-                self._tell(subject, keys)
+                self._announce_change(subject, keys)
 
-    def _tell(self, subject: Subject, keys: Keys) -> None:
+    def _announce_change(self, subject: Subject, keys: Keys) -> None:
         assert self._announce is not None, "the thread runs only after start()"
         try:
             self._announce(subject, keys)

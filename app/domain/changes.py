@@ -22,7 +22,7 @@ class Subject(Enum):
     POINTS = "points"
     """Ids of the standbys where the restore points are."""
     FIGURES = "figures"
-    """Rule ids: what is counted per day, and errors that nobody has looked at."""
+    """Rule ids: what is counted per day, and errors that have not been looked at."""
     LOG = "log"
     """Task ids; other lines have no key."""
     OFFERS = "offers"

@@ -24,7 +24,7 @@ class ProgressSample:
         return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0
 
     def seconds_left(self, bytes_per_s: float | None) -> float | None:
-        """Return how long the rest takes at this speed; None when that cannot be told."""
+        """Return how long the rest takes at this speed; None when that is not known."""
         if not bytes_per_s or self.total_bytes <= 0 or self.done_bytes >= self.total_bytes:
             return None
         return (self.total_bytes - self.done_bytes) / bytes_per_s

@@ -36,7 +36,7 @@ class TaskNotEnded(OperationalError):
 
 
 class PlacesUnknown(OperationalError):
-    """The platform's kind cannot tell what a restore can choose among."""
+    """The platform's kind cannot list what a restore can choose among."""
 
     code = "engine.places_unknown"
     message_template = "{platform} cannot list its hosts and datastores."
@@ -128,7 +128,7 @@ class NothingToBackUp(OperationalError):
 
 
 class WrongRepository(OperationalError):
-    """Another repository than before lies at the standby path."""
+    """The repository at the standby path is not the one from before."""
 
     code = "engine.wrong_repository"
     message_template = "The repository at {path} ({found}) is not the one registered ({expected})."
@@ -164,7 +164,7 @@ class IdOfAnotherVm(OperationalError):
 
 
 class VmUnderAnotherId(OperationalError):
-    """A VM is not there under its id; whether another one is this VM cannot be told."""
+    """A VM is not there under its id; whether another one is this VM is not certain."""
 
     code = "vm.under_another_id"
     message_template = "The VM {name} is not on {address} under its id {vm} any more."
@@ -175,7 +175,7 @@ class VmUnderAnotherId(OperationalError):
 
 
 class OriginalUnsure(OperationalError):
-    """Whether a VM is the original of a restore point cannot be told."""
+    """It is not certain whether a VM is the original of a restore point."""
 
     code = "restore.original_unsure"
     message_template = "It is not certain whether {found} on {address} is the VM {name} of the restore point."
@@ -263,7 +263,7 @@ class UsedByRules(OperationalError):
 
 
 class EncryptionMissing(OperationalError):
-    """A repository that must be encrypted is not, or tells names that it must hide."""
+    """A repository that must be encrypted is not, or shows names that it must hide."""
 
     code = "engine.encryption_missing"
     message_template = "The repository at {path} is not encrypted as it must be on the standby machine {name}."
@@ -293,7 +293,7 @@ class PassphraseWeak(OperationalError):
 
 
 class PassphraseNeeded(OperationalError):
-    """A new repository has to be encrypted, and nobody knows with which passphrase."""
+    """A new repository has to be encrypted, and with which passphrase is not known."""
 
     code = "engine.passphrase_needed"
     message_template = "The standby machine {name} is encrypted, but this machine does not know its passphrase."

@@ -1,4 +1,4 @@
-"""Why a request cannot be carried out: what stands inside the errors and log lines of the engine."""
+"""Why a request cannot be carried out: the reasons inside the errors and log lines of the engine."""
 
 from typing import Final
 

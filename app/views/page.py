@@ -76,7 +76,7 @@ class Page(QWidget):
         """Load again what is shown."""
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what has changed while nobody saw the page."""
+        """Catch up with what has changed while the page was not seen."""
         super().showEvent(event)
         if self.watch is not None:
             self.watch.see()

@@ -1,4 +1,4 @@
-"""Answers on their way to whoever asked, on the GUI thread."""
+"""Answers on their way to their askers, on the GUI thread."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """An exception that is no :class:`OperationalError`: a mistake of ours, told with its kind only."""
+    """An exception that is no :class:`OperationalError`: a mistake of ours, reported with its kind only."""
 
     kind: str
     detail: str
@@ -55,12 +55,12 @@ class Waiting:
 
 
 class Answers(QObject):
-    """Joins answers to those who wait for them, while they live. Thread: GUI, but for :meth:`tell`.
+    """Joins answers to those who wait for them, while they live. Thread: GUI, but for :meth:`deliver`.
 
-    What is asked for an owner that is destroyed is withdrawn, and nobody hears of it.
+    What is asked for an owner that is destroyed is withdrawn, and its answer is dropped.
     """
 
-    _told = Signal(int)
+    _arrived = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -69,11 +69,11 @@ class Answers(QObject):
         self._watched: WeakSet[QObject] = WeakSet()
         self._number = 0
         self._is_closed = False
-        self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+        self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether nobody hears anything any more."""
+        """Return whether answers are no longer delivered."""
         return self._is_closed
 
     def owners(self) -> list[QObject]:
@@ -85,7 +85,7 @@ class Answers(QObject):
         ]
 
     def expect(self, waiting: Waiting) -> int:
-        """Remember who waits; return the number to tell the answer with."""
+        """Remember who waits; return the number that its answer bears."""
         self._number += 1
         self._waiting[self._number] = waiting
         if waiting.owner not in self._watched:
@@ -94,15 +94,15 @@ class Answers(QObject):
         return self._number
 
     def put(self, number: int, answer: Answer) -> None:
-        """Lay an answer down before it is told. Thread: any."""
+        """Keep an answer until it is delivered. Thread: any."""
         self._answers[number] = answer
 
-    def tell(self, number: int) -> None:
+    def deliver(self, number: int) -> None:
         """Let the GUI thread hand an answer over. Thread: any."""
-        self._told.emit(number)
+        self._arrived.emit(number)
 
     def withdraw(self, number: int) -> None:
-        """Give a request up; nobody hears of its answer."""
+        """Give a request up; its answer is dropped."""
         waiting = self._waiting.get(number)
         if waiting is None:
             return
@@ -123,7 +123,7 @@ class Answers(QObject):
         self._watched.clear()
 
     @Slot(int)
-    def _on_told(self, number: int) -> None:
+    def _on_arrived(self, number: int) -> None:
         waiting, answer = self._waiting.pop(number, None), self._answers.pop(number, None)
         if waiting is None or answer is None or waiting.is_given_up or not isValid(waiting.owner):
             return

@@ -16,22 +16,26 @@ class Call(QRunnable):
     """One piece of work on a thread of the pool."""
 
     def __init__(
-        self, number: int, work: Callable[[], Any], put: Callable[[int, Answer], None], tell: Callable[[int], None]
+        self,
+        number: int,
+        work: Callable[[], Any],
+        put: Callable[[int, Answer], None],
+        deliver: Callable[[int], None],
     ) -> None:
         super().__init__()
         self.setAutoDelete(True)
         self._number = number
         self._work: Callable[[], Any] | None = work
         self._put = put
-        self._tell = tell
+        self._deliver = deliver
 
     def run(self) -> None:
-        """Do the work and tell its number."""
-        # Only the number is told. A failure's traceback refers to this frame: an answer in a local of it would be
-        # a cycle, and its end not the GUI thread's to choose.
+        """Do the work and report its number."""
+        # Only the number is reported. A failure's traceback refers to this frame: an answer in a local of it would
+        # be a cycle, and its end not the GUI thread's to choose.
         self._put(self._number, self._answer())
         self._work = None
-        self._tell(self._number)
+        self._deliver(self._number)
 
     def _answer(self) -> Answer:
         assert self._work is not None
@@ -67,13 +71,13 @@ class Apart(QObject):
         if self.answers.is_closed:
             return
         number = self.answers.expect(Waiting(owner, on_done, on_failed, held=work))
-        self._pool.start(Call(number, work, self.answers.put, self.answers.tell))
+        self._pool.start(Call(number, work, self.answers.put, self.answers.deliver))
 
     def wait(self, timeout_ms: int) -> bool:
         """Wait until all work has ended; return False when the time was up first."""
         return self._pool.waitForDone(timeout_ms)
 
     def close(self, timeout_ms: int) -> bool:
-        """Take no more work and tell no more answers; return False when open work outlasted the time."""
+        """Take no more work and deliver no more answers; return False when open work outlasted the time."""
         self.answers.close()
         return self.wait(timeout_ms)

@@ -121,7 +121,7 @@ class DoorClient(QObject):
         # not run inside that of asyncio.
         if not come.cancelled():
             self._answers.put(number, _answer_of(come))
-            self._answers.tell(number)
+            self._answers.deliver(number)
 
 
 def _cancel(coming: Coming[Any]) -> None:

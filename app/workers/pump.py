@@ -11,7 +11,7 @@ Subscribe = Callable[[Callable[[Event], None]], Callable[[], None]]
 
 
 class EventPump(QObject):
-    """Collects events on the engine's threads and tells them on the GUI thread in batches.
+    """Collects events on the engine's threads and delivers them on the GUI thread in batches.
 
     However many events arrive before the window gets to them, it hears one signal: a burst cannot flood its
     event queue.

@@ -109,7 +109,7 @@ class EngineProcess:
 
     def turn_to(self, moment: datetime) -> list[dict[str, str | None]]:
         """Let the engine live until a moment; return the tasks that have ended."""
-        self._tell(moment)
+        self._report(moment)
         answer = self._read()
         assert answer["rested"], f"the engine did not come to rest at {moment}"
         tasks: list[dict[str, str | None]] = answer["tasks"]
@@ -117,7 +117,7 @@ class EngineProcess:
 
     def turn_to_and_die(self, moment: datetime, delay_s: float) -> None:
         """Let the engine begin what is due at a moment, and kill it so long after."""
-        self._tell(moment)
+        self._report(moment)
         stopwatch.sleep(delay_s)
         self.kill()
 
@@ -145,7 +145,7 @@ class EngineProcess:
         memory = process.memory_info()
         return Beat(day, self.starts, (memory.rss - memory.shared) / MIB, process.num_fds())
 
-    def _tell(self, moment: datetime) -> None:
+    def _report(self, moment: datetime) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"turn_to": moment.isoformat()}) + "\n")

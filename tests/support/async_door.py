@@ -43,14 +43,14 @@ class AsyncDoorFromThreads:
         return answer
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        def tell(event: Event) -> None:
+        def announce(event: Event) -> None:
             self._telling.submit(listener, event)
 
         def end() -> None:
             self._loop.call_soon_threadsafe(unsubscribe)
 
         async def subscribe() -> Callable[[], None]:
-            unsubscribe = self.door.subscribe(tell)
+            unsubscribe = self.door.subscribe(announce)
             await self.door.wait_until_subscribed()
             return unsubscribe
 

@@ -15,16 +15,16 @@ from app.views.frame.main_window import MainWindow
 _LOOK_MS = 20
 
 
-def _tell_when_shown() -> None:
+def _report_when_shown() -> None:
     if any(isinstance(widget, MainWindow) and widget.isVisible() for widget in QApplication.topLevelWidgets()):
         print("shown", flush=True)
     else:
-        QTimer.singleShot(_LOOK_MS, _tell_when_shown)
+        QTimer.singleShot(_LOOK_MS, _report_when_shown)
 
 
 def main() -> int:
     application_object(sys.argv[:1])
-    QTimer.singleShot(_LOOK_MS, _tell_when_shown)
+    QTimer.singleShot(_LOOK_MS, _report_when_shown)
     return run_console()
 
 

@@ -62,7 +62,7 @@ class FrozenBackup:
     tracking_wanted: bool
     chance: random.Random
     caught_lie: bool = field(default=False, init=False)
-    _told: set[Message] = field(default_factory=set, init=False)
+    _reported: set[Message] = field(default_factory=set, init=False)
     _chain: str = field(default="", init=False)
 
     def copy(self, *, release: Callable[[], bool]) -> RestorePoint:
@@ -132,9 +132,9 @@ class FrozenBackup:
         doubt = None if parent is None else self._revert_since(parent)
         if doubt is not None:
             plan = plan.without_parent(doubt)
-        self._tell(plan)
+        self._report(plan)
         plan, known = self._query().changes(plan)
-        self._tell(plan)
+        self._report(plan)
         return plan, known
 
     def _revert_since(self, parent: RestorePoint) -> MessageKind | None:
@@ -179,7 +179,7 @@ class FrozenBackup:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
                 plan = plan.without_parent(messages.WHOLE_PARENT_DAMAGED, detail=problem)
-                self._tell(plan)
+                self._report(plan)
         known = self._completed(plan, known)
         plan, known = self._healed(plan, known)
         if self.settings.audit_blocks:
@@ -201,7 +201,7 @@ class FrozenBackup:
     ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         """Also read what the repository has lost of the parent."""
         healed, completed = with_lost_extents(self.repository, plan, known, self._context.log)
-        self._tell(healed)
+        self._report(healed)
         return healed, self._completed(healed, completed)
 
     def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
@@ -217,15 +217,15 @@ class FrozenBackup:
             self.caught_lie = True
             reason = messages.WHOLE_TRACKING_LIED.fill(disk=extents.plan.disk.label)
             plan = plan.with_whole(extents.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
-        self._tell(plan)
+        self._report(plan)
         return plan, self._completed(plan, known)
 
-    def _tell(self, plan: BackupPlan) -> None:
+    def _report(self, plan: BackupPlan) -> None:
         """Write what is new in a plan to the log."""
         reasons = [(LogLevel.WARNING, planned.reason) for planned in plan.disks if planned.reason is not None]
         for level, message in [*((LogLevel.NORMAL, note) for note in plan.notes), *reasons]:
-            if message not in self._told:
-                self._told.add(message)
+            if message not in self._reported:
+                self._reported.add(message)
                 self.task.log.write(level, message)
 
     # --- writing -------------------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class FrozenBackup:
         label = known[problem.key].plan.disk.label
         reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause)
         plan = plan.with_whole(problem.key, reason)
-        self._tell(plan)
+        self._report(plan)
         self._context.log.info(messages.WRITING_AGAIN)
         known = self._completed(plan, known)
         self._context.progress.expect(sum(extents.bytes_to_read for extents in known.values()))

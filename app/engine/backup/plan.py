@@ -94,7 +94,7 @@ def plan_backup(
         asked: the kind that was asked for.
         disks: the frozen disks that can be backed up.
         points: the chain's usable points, newest first.
-        tracking_wanted: False reads everything whole, whatever the platform could tell.
+        tracking_wanted: False reads everything whole, whatever the platform could report.
     """
     parent, notes = _choose_parent(asked, points)
     if parent is None:

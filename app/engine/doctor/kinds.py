@@ -224,7 +224,7 @@ class TrackingWillBeOn(FindingKind):
 
 
 class TrackingStaysOff(FindingKind):
-    """Nobody switches changed block tracking on."""
+    """Changed block tracking is not switched on."""
 
     code = "doctor.tracking_stays_off"
     severity = Severity.WARNING

@@ -136,7 +136,7 @@ class Caller:
             self._pool.submit(self._carry_out, request)
 
     def _withdraw(self, number: int) -> bool:
-        """Stop a query that nobody waits for any more, or never begin it; its reply says nothing."""
+        """Stop a query whose caller no longer waits, or never begin it; its reply says nothing."""
         with self._changed:
             waiting = next((request for request in self._waiting if request.number == number), None)
             if waiting is not None:
@@ -162,7 +162,7 @@ class Caller:
             with stoppable(request.withdrawn) if request.is_query else nullcontext():
                 reply = reply_to(self._door, asked)
         except TaskCancelled:
-            return b""  # nobody waits for it
+            return b""  # its caller no longer waits
         except UnreadableMessage as error:
             return refusal(EngineFault(detail=REQUEST_UNREADABLE.fill(details=str(error))))
         except Exception as bug:  # noqa: BLE001 - a bug ends one request, not the engine; the traceback is kept
@@ -179,7 +179,7 @@ class Caller:
 
     # --- giving ------------------------------------------------------------------------------------------------
 
-    def tell(self, event: bytes) -> None:
+    def announce(self, event: bytes) -> None:
         """Queue a serialized event, if the caller wants events. Quick; never waits for the caller."""
         if self._subscribed:
             self._put(Frame(Kind.EVENT, event))

@@ -78,7 +78,7 @@ class DoorServer:
 
     def _start(self) -> None:
         self._listening.socket.settimeout(_LOOK_S)
-        self._unsubscribe = self._door.subscribe(self._tell)
+        self._unsubscribe = self._door.subscribe(self._announce)
         self._accepting.start()
 
     def cut_off(self) -> None:
@@ -117,13 +117,13 @@ class DoorServer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _tell(self, event: Event) -> None:
+    def _announce(self, event: Event) -> None:
         with self._lock:
             callers = tuple(self._callers)
         if callers:
             data = encode_event(event)
             for caller in callers:
-                caller.tell(data)
+                caller.announce(data)
 
     # --- letting in --------------------------------------------------------------------------------------------
 

@@ -153,7 +153,7 @@ class EncryptionService:
         return standby
 
     def note(self, standby: Standby) -> None:
-        """Remember the encrypted repositories on a standby machine, so that its lock can be told."""
+        """Remember the encrypted repositories on a standby machine, so that its lock can be reported."""
         known = self._standbys.repositories(standby.id)
         for found in self.survey(standby):
             if found.facts.is_encrypted and found.place.target_path not in known:

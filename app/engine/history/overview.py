@@ -45,7 +45,7 @@ MOST_HITS: Final = 100
 HELD: Final = timedelta(minutes=2)
 """So long an answer is kept that only the clock makes another one."""
 OVERDUE_HOLDS_S: Final = 300
-"""A VM that becomes overdue, which takes hours, is told at most so much later."""
+"""A VM that becomes overdue, which takes hours, is reported at most so much later."""
 
 
 class OverviewHandlers:

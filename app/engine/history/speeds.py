@@ -26,7 +26,7 @@ class _Window:
             self._marks.popleft()
 
     def speed(self) -> float | None:
-        """Return bytes per second over the window; None before that can be told."""
+        """Return bytes per second over the window; None before that is known."""
         if not self._marks:
             return None
         (first_s, first), (last_s, last) = self._marks[0], self._marks[-1]
@@ -56,13 +56,13 @@ class Speeds:
             self._all.note(at_s, total_bytes)
 
     def of(self, task: TaskId) -> float | None:
-        """Return the bytes per second of a running task; None when that cannot be told."""
+        """Return the bytes per second of a running task; None when that is not known."""
         with self._lock:
             window = self._tasks.get(task)
             return None if window is None else window.speed()
 
     def of_each(self, tasks: Iterable[TaskId]) -> dict[TaskId, float]:
-        """Return the bytes per second of those tasks of which it can be told."""
+        """Return the bytes per second of those tasks of which it is known."""
         return {task: speed for task in tasks if (speed := self.of(task)) is not None}
 
     def total(self) -> float:

@@ -53,7 +53,7 @@ class HookVetoed(OperationalError):
 
 
 class HooksNotReadable(OperationalError):
-    """There are hooks, and nothing tells which."""
+    """There are hooks, and which is not known."""
 
     code = "hook.not_readable"
     message_template = "The commands before and after backups cannot be read from the catalog."

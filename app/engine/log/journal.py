@@ -18,7 +18,7 @@ class Journal:
     """Opens the log for subjects. Thread: any."""
 
     def __init__(self, store: LogStore, clock: Clock) -> None:
-        self.late = LateWrites(on_lost=self._tell_lost)
+        self.late = LateWrites(on_lost=self._report_lost)
         """What the catalog could not take, lines of the log and ends of tasks alike."""
         self._store = store
         self._clock = clock
@@ -41,7 +41,7 @@ class Journal:
         what = f"a log line about {subject.name or 'the program'}"
         self.late.write(lambda: self._store.append(at, level, message, subject), what, may_be_lost=True)
 
-    def _tell_lost(self, count: int) -> None:
+    def _report_lost(self, count: int) -> None:
         self.write(LogLevel.WARNING, LINES_LOST.fill(count=count), LogSubject(name="", action="program.log"))
 
 

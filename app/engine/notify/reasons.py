@@ -1,4 +1,4 @@
-"""Why a notification cannot be sent: what stands inside the errors of this package."""
+"""Why a notification cannot be sent: the reasons inside the errors of this package."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Listens to the engine and tells people, with retries, on a thread of its own."""
+"""Listens to the engine and notifies people, with retries, on a thread of its own."""
 
 import heapq
 import logging
@@ -114,7 +114,7 @@ class Notifier:
     # --- listening ---------------------------------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
-        """Take a failure to tell; the bus calls it. What exceeds the room is counted only."""
+        """Take a failure to notify of; the bus calls it. What exceeds the room is counted only."""
         if not isinstance(event, TaskFailed) or event.is_tried_again:
             return
         with self._changed:
@@ -167,12 +167,12 @@ class Notifier:
         wanted = settings.wants(WhenToNotify.DAILY)
         if not wanted:
             return
-        last = self._settings.told_until(self._clock.now)
+        last = self._settings.reported_until(self._clock.now)
         now = self._clock.now()
         if is_digest_due(settings, last, now.astimezone()):
             since = believed(last, now, DIGEST_EVERY) or now - DIGEST_EVERY
             notice = digest_of(self._tasks, since, now)
-            self._settings.note_told(now)
+            self._settings.note_reported(now)
             self._queue(notice, wanted)
 
     def _queue(self, notice: Notice, sinks: frozenset[SinkKind]) -> None:

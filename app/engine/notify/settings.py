@@ -122,23 +122,23 @@ class NotificationSettingsStore:
 
     # --- digests -----------------------------------------------------------------------------------------------
 
-    def told_until(self, otherwise: Callable[[], datetime]) -> datetime:
+    def reported_until(self, otherwise: Callable[[], datetime]) -> datetime:
         """Return up to when the last digest reported; the first time, note and return what ``otherwise`` says."""
         body = self._store.get(_DIGEST)
         until = None if body is None else _moment(body)
         if until is not None:
             return until
         moment = otherwise()
-        self.note_told(moment)
+        self.note_reported(moment)
         return moment
 
-    def note_told(self, until: datetime) -> None:
+    def note_reported(self, until: datetime) -> None:
         """Note up to when a digest reported."""
         self._store.put(_DIGEST, until.isoformat())
 
 
 def _moment(text: str) -> datetime | None:
-    """Read a moment; None where it is none, and the next digest begins anew."""
+    """Read a moment; None where it is none, and the next digest begins again."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

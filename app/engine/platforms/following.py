@@ -170,7 +170,7 @@ class FollowingReader:
                 return
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return the ranges that hold data, or None when this transport cannot tell.
+        """Return the ranges that hold data, or None when this transport does not know.
 
         Raises:
             DiskAccessFailed: the disk cannot be reached where it is now.

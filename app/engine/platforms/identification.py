@@ -44,7 +44,7 @@ class Subject:
 
 
 def identity_of(platform: Platform, hypervisor: Hypervisor) -> PlatformIdentity:
-    """Return what tells the platform of a session from others."""
+    """Return what identifies the platform of a session."""
     return PlatformIdentity(address=platform.address, instance_uuid=hypervisor.facts.instance_uuid)
 
 

@@ -30,7 +30,7 @@ class Sightings:
         license_name: str | None = None,
         vm_count: int | None = None,
     ) -> None:
-        """Note that a platform was reached, and what it told."""
+        """Note that a platform was reached, and what it reported."""
         with self._lock:
             seen = self._last(platform)
             self._put(
@@ -45,7 +45,7 @@ class Sightings:
             )
 
     def failed(self, platform: PlatformId, error: OperationalError) -> None:
-        """Note why a platform could not be used; what it told before is kept."""
+        """Note why a platform could not be used; what it reported before is kept."""
         with self._lock:
             self._put(
                 replace(
@@ -73,7 +73,7 @@ class Sightings:
 
 
 def note_license(sightings: Sightings, platform: PlatformId, hypervisor: Hypervisor) -> None:
-    """Note what a platform's licenses are called, where the session tells. Never raises."""
+    """Note what a platform's licenses are called, where the session reports it. Never raises."""
     if not isinstance(hypervisor, Examinable):
         return
     try:

@@ -31,7 +31,7 @@ class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     believed_at: datetime | None = None
     """When it was last believed."""
     since: datetime | None = None
-    """From when on it was believed without a gap; what was made before tells nothing for certain."""
+    """From when on it was believed without a gap; what was made before proves nothing."""
     gap_after: datetime | None = None
     """The newest restore point before a gap that nothing explains."""
     accepted: dict[str, int] = {}
@@ -61,7 +61,7 @@ class ClockWatch:
         self._uptime_s: float | None = None
         self._own: ClockDoubt | None = None
         self._others: dict[str, ClockDoubt] = {}
-        self._told: frozenset[tuple[ClockDoubtKind, str]] = frozenset()
+        self._announced: frozenset[tuple[ClockDoubtKind, str]] = frozenset()
         bus.subscribe(self._on_event)
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class ClockWatch:
         with self._lock:
             self._look()
             doubts = self._doubts()
-        self._tell(doubts)
+        self._announce(doubts)
 
     def doubts(self) -> tuple[ClockDoubt, ...]:
         """Return why the clock cannot be believed now; empty while it can."""
@@ -182,13 +182,13 @@ class ClockWatch:
             self._uptime_s, self._own = uptime_s(self._clock), None
             self._write(now)
         self._journal.about("", "clock").info(messages.CLOCK_CONFIRMED)
-        self._tell(())
+        self._announce(())
 
-    def _tell(self, doubts: tuple[ClockDoubt, ...]) -> None:
+    def _announce(self, doubts: tuple[ClockDoubt, ...]) -> None:
         """Announce doubts that came or went, and write to the operator's log what is new."""
         with self._lock:
-            before, self._told = self._told, frozenset((doubt.kind, doubt.subject) for doubt in doubts)
-            now = self._told
+            before, self._announced = self._announced, frozenset((doubt.kind, doubt.subject) for doubt in doubts)
+            now = self._announced
         if now != before:
             self._changes.note(Subject.CLOCK)
         log = self._journal.about("", "clock")

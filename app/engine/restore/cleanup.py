@@ -55,7 +55,7 @@ def settle(
         trace: what the restore wrote down.
         journal: where it did.
         log: the log of its task.
-        taken: told the old and the new id when the new VM is in the original's place.
+        taken: called with the old and the new id when the new VM is in the original's place.
 
     Raises:
         OperationalError: the platform failed; the journal keeps the entry.

@@ -129,10 +129,10 @@ class RestoreRun:
         if target.replaced is None:
             self._context.log.warning(messages.ORIGINAL_GONE)
         else:
-            self._tell_original(target.replaced, recorded, found, inventory)
+            self._report_original(target.replaced, recorded, found, inventory)
         return target
 
-    def _tell_original(
+    def _report_original(
         self, vm: VmSummary, recorded: RecordedVm, found: Located, inventory: Sequence[VmSummary]
     ) -> None:
         """Say which VM is replaced, and let its rule follow one that was registered again."""

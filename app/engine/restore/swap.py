@@ -45,7 +45,7 @@ class Swap:
             trace: what is written down so far.
             target: what takes whose place.
             saved: the configuration that the new VM was made of.
-            taken: told the old and the new id once the new VM has its name.
+            taken: called with the old and the new id once the new VM has its name.
             original: the VM whose place is taken, to be looked at before each change.
             lacking: what the new VM lacks of the identity as long as the original exists.
         """
@@ -106,7 +106,7 @@ class Swap:
             self._hypervisor.destroy_vm(original.id)
         except OperationalError as error:
             self._context.log.error(messages.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error)
-            self._tell_lacking()
+            self._report_lacking()
         else:
             self._context.log.info(messages.ORIGINAL_REMOVED, name=self._target.name)
             self._become_original(created)
@@ -115,20 +115,20 @@ class Swap:
     def _become_original(self, created: VmId) -> None:
         """Give the new VM the identity that the platform kept for the original as long as it existed."""
         if not isinstance(self._hypervisor, KeptIdentity):
-            self._tell_lacking()
+            self._report_lacking()
             return
         try:
             lacking = self._hypervisor.give_identity(created, self._saved)
         except OperationalError as error:
             self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=error)
-            self._tell_lacking()
+            self._report_lacking()
             return
         if lacking:
             self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=listed(lacking))
         else:
             self._context.log.info(messages.IDENTITY_KEPT, name=self._target.name)
 
-    def _tell_lacking(self) -> None:
+    def _report_lacking(self) -> None:
         for warning in self._lacking:
             self._context.log.warning(messages.VM_NOT_AS_IT_WAS, detail=warning)
 

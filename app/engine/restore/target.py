@@ -36,7 +36,7 @@ def new_target(wish: NewVm, facts: VmFacts, inventory: Sequence[VmSummary], plat
     Args:
         wish: what the operator wants.
         facts: those of the point.
-        inventory: the VMs of the platform; empty where the platform itself tells whether a name is taken.
+        inventory: the VMs of the platform; empty where the platform itself says whether a name is taken.
         platform: where it is restored to.
 
     Raises:
@@ -61,7 +61,7 @@ def target_over(
     Args:
         wish: what the operator wants.
         facts: those of the point.
-        inventory: the VMs of the platform; empty where the platform itself tells whether a name is taken.
+        inventory: the VMs of the platform; empty where the platform itself says whether a name is taken.
         platform: where it is restored to.
         task: the restore.
         found: which VM of the platform the original is.
@@ -84,7 +84,7 @@ def target_over(
 
 
 def marked_name(name: str, mark: str, task: TaskId) -> str:
-    """Return a name that tells what it is for and by whose doing, not longer than allowed."""
+    """Return a name that says what it is for and by whose doing, not longer than allowed."""
     suffix = f"-{mark}-{task[:8]}"
     return name[: LONGEST_NAME - len(suffix)] + suffix
 

@@ -16,7 +16,7 @@ class MakeRows(Protocol):
     """Makes the rows of rules, from one reading for all of them."""
 
     def __call__(self, rules: Collection[BackupRule], *, are_all: bool) -> Iterable[RuleRow]:
-        """Make them; ``are_all`` tells that no rule is missing."""
+        """Make them; ``are_all`` says that no rule is missing."""
         ...
 
 
@@ -77,7 +77,7 @@ class RowCache:
             self._rows = {rule: kept for rule, kept in self._rows.items() if rule not in changed}
 
     def _drop_outdated(self, rules: dict[RuleId, BackupRule], now: datetime) -> None:
-        """Forget the rows of rules that are gone or different, and those whose next run lies in the past."""
+        """Forget the rows of rules that are gone or different, and those whose next run is in the past."""
         was_set_back, self._asked_at = now < self._asked_at, now
         self._rows = {
             rule: (known, row)

@@ -57,7 +57,7 @@ class _Knowledge:
         return [self.samples[task] for task in tasks if task in self.samples]
 
     def unfinished_state(self, record: TaskRecord | None) -> TaskState | None:
-        """Return the state of a task that has not ended; unknown where nobody can be running it."""
+        """Return the state of a task that has not ended; unknown where no engine can be running it."""
         if record is None or record.state.is_final:
             return None
         if record.id in self.ours or record.state is TaskState.PENDING or self.others_alive:

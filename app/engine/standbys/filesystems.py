@@ -50,7 +50,7 @@ class StandbyHealth:
     total_bytes: int | None = None
     free_bytes: int | None = None
     clock_ahead: timedelta | None = None
-    """By how much this machine's clock is ahead of that of the file server; None when it cannot be told."""
+    """By how much this machine's clock is ahead of that of the file server; None when it is not known."""
     locked: OperationalError | None = None
     """Why encrypted repositories there cannot be opened on this machine."""
 

@@ -130,7 +130,7 @@ class Repositories:
         return repository
 
     def _facts(self, place: RepositoryPlace) -> RepositoryFacts | None:
-        """Return what a repository tells of itself; None where a new one is to be made."""
+        """Return what a repository says of itself; None where a new one is to be made."""
         try:
             return inspect_repository(place.path)
         except RepositoryMissing:

@@ -160,7 +160,7 @@ class StandbyWatch:
         if was_hanging or before is None or _is_usable(before) != usable:
             self._changes.note(Subject.RULES)
         if changed:
-            self._tell(standby, found, usable=usable)
+            self._report(standby, found, usable=usable)
         if locked is not None:
             self._journal.about(standby.name, "standby.watch").warning(STANDBY_LOCKED, detail=locked)
 
@@ -171,7 +171,7 @@ class StandbyWatch:
         was, self._locked[standby.id] = self._locked.get(standby.id, False), found.locked is not None
         return None if was else found.locked
 
-    def _tell(self, standby: Standby, found: StandbyHealth, *, usable: bool) -> None:
+    def _report(self, standby: Standby, found: StandbyHealth, *, usable: bool) -> None:
         log = self._journal.about(standby.name, "standby.watch")
         if usable:
             log.info(messages.STANDBY_BACK)

@@ -34,7 +34,7 @@ class LateWrites:
         """Prepare.
 
         Args:
-            on_lost: told how many lines of the log were lost, once everything else was written.
+            on_lost: called with how many lines of the log were lost, once everything else was written.
             pause_s: between two attempts.
         """
         self._on_lost = on_lost

@@ -364,7 +364,7 @@ class TaskManager:
 
 
 def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:
-    """Return what is told of a task that failed."""
+    """Return what is reported of a task that failed."""
     return TaskFailed(
         at=at,
         task=record.id,

@@ -67,7 +67,7 @@ class RuleEditor(FormDialog):
         self._details = details
         self._known_vms = {choice.vm for choice in details.draft.vms} if details else set()
         self._touched: set[Field] = set()
-        self._told: dict[Field, str] = {}
+        self._refused: dict[Field, str] = {}
         self._checks = 0
         self._attempt = False
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
@@ -137,7 +137,7 @@ class RuleEditor(FormDialog):
 
     def problems(self) -> dict[Field, str]:
         """Return what is wrong: what the window sees itself, then what the engine said."""
-        return {**self._told, **self._local_problems()}
+        return {**self._refused, **self._local_problems()}
 
     def show_problems(self) -> bool:
         """Write each problem below its field, mark the tabs, and go to the first on a failed attempt."""
@@ -179,9 +179,9 @@ class RuleEditor(FormDialog):
     def _on_basic_edited(self, key: str) -> None:
         field = self.basic.fields[key]
         self._touched.add(field)
-        self._told.pop(field, None)
+        self._refused.pop(field, None)
         if key == "platform":
-            self._told.pop(self.basic.fields["vms"], None)
+            self._refused.pop(self.basic.fields["vms"], None)
         self._typing.start()
 
     def _on_policy_edited(self) -> None:
@@ -190,7 +190,7 @@ class RuleEditor(FormDialog):
             self._touched.add(self.policy.fields["plans"])
         self._touched.update((self.policy.fields["retention"], self.policy.fields["start"]))
         for field in self.policy.fields.values():
-            self._told.pop(field, None)
+            self._refused.pop(field, None)
         self._typing.start()
 
     def _on_typing_paused(self) -> None:
@@ -206,7 +206,7 @@ class RuleEditor(FormDialog):
 
         def on_done(rows: tuple[RuleProblemRow, ...]) -> None:
             if number == self._checks:
-                self._tell(rows)
+                self._show_refused(rows)
 
         def on_failed(_failure: Failure) -> None:
             # The engine checks again when the rule is made; then its failure is shown.
@@ -216,8 +216,8 @@ class RuleEditor(FormDialog):
             CheckRule(draft=self.draft, rule=rule), owner=self, on_done=on_done, on_failed=on_failed
         )
 
-    def _tell(self, rows: tuple[RuleProblemRow, ...]) -> None:
-        self._told = {}
+    def _show_refused(self, rows: tuple[RuleProblemRow, ...]) -> None:
+        self._refused = {}
         seen_here = self._local_problems()
         for row in reversed(rows):
             field = (
@@ -226,7 +226,7 @@ class RuleEditor(FormDialog):
                 else self.basic.fields.get(row.field)
             )
             if field is not None and field not in seen_here:
-                self._told[field] = problem_text(row.code, row.value)
+                self._refused[field] = problem_text(row.code, row.value)
         self.show_problems()
 
     # --- saving -----------------------------------------------------------------------------------------------

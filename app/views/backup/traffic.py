@@ -126,7 +126,7 @@ class TrafficPanel(QWidget):
             self.failure.show_problem(row_error_message(error), row_error_hint(error), row_error_details(error))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what has changed while nobody saw this."""
+        """Catch up with what has changed while this was not seen."""
         super().showEvent(event)
         self.watch.see()
 

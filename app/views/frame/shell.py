@@ -71,7 +71,7 @@ class Shell(QObject):
         self.session.called_off.connect(self._on_session_goes_on)
         self.feed = StatusFeed(console, self)
         self.feed.lost.connect(self._on_engine_lost)
-        self.feed.told.connect(self._on_engine_told)
+        self.feed.answered.connect(self._on_engine_answered)
         self.tray: Tray | None = None
         self.window = self._build()
         languages.changed.connect(self._on_language_changed)
@@ -146,7 +146,7 @@ class Shell(QObject):
     def _on_engine_lost(self) -> None:
         self._draw_unknown(state_pill(TaskState.UNKNOWN))
 
-    def _on_engine_told(self) -> None:
+    def _on_engine_answered(self) -> None:
         self._draw_unknown(None)
 
     def _draw_unknown(self, pill: Pill | None) -> None:

@@ -35,11 +35,11 @@ class StatusFeed(QObject):
     """Asks for the engine's status whenever it may be different. Thread: GUI.
 
     Signals:
-        told: the status, an :class:`EngineStatus`.
+        answered: the status, an :class:`EngineStatus`.
         lost: the engine did not answer; it is asked again all the same.
     """
 
-    told = Signal(object)
+    answered = Signal(object)
     lost = Signal()
 
     def __init__(self, console: Console, parent: QObject | None = None) -> None:
@@ -67,11 +67,11 @@ class StatusFeed(QObject):
 
     def ask(self) -> None:
         """Ask now; while an answer is on its way, once more afterwards."""
-        self._question.ask(ReadStatus(), self._on_told, self._on_lost)
+        self._question.ask(ReadStatus(), self._on_status, self._on_lost)
 
-    def _on_told(self, status: EngineStatus) -> None:
+    def _on_status(self, status: EngineStatus) -> None:
         self.latest = status
-        self.told.emit(status)
+        self.answered.emit(status)
 
     def _on_lost(self, _failure: Failure) -> None:
         self._lose()
@@ -85,7 +85,7 @@ class StatusFeed(QObject):
         speed = running.read_bytes_per_s
         if self.latest is not None and self.latest.read_bytes_per_s != speed:
             self.latest = replace(self.latest, read_bytes_per_s=speed)
-            self.told.emit(self.latest)
+            self.answered.emit(self.latest)
 
     def _on_events(self, events: tuple[object, ...]) -> None:
         for event in events:
@@ -162,10 +162,10 @@ class StatusItems(QObject):
             bar.addWidget(item)
         bar.addStretch(1)
         bar.addWidget(self.room)
-        feed.told.connect(self._on_told)
+        feed.answered.connect(self._on_status)
         feed.lost.connect(self._on_lost)
         if feed.latest is not None:
-            self._on_told(feed.latest)
+            self._on_status(feed.latest)
         else:
             self.tasks.show_words(self.tr("Asking the engine…"))
             self._show_rest(visible=False)
@@ -180,7 +180,7 @@ class StatusItems(QObject):
         self.tasks.show_words(self.tr("The engine cannot be reached"), "unknown", Glyph.WARNING)
         self._show_rest(visible=False)
 
-    def _on_told(self, status: EngineStatus) -> None:
+    def _on_status(self, status: EngineStatus) -> None:
         self.tasks.show_words(
             running_words(status),
             "active" if status.running else "secondary",

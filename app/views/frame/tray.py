@@ -55,11 +55,11 @@ class Tray(QObject):
         self.icon.messageClicked.connect(self._on_failed_wanted)
         self._gathering = Pause(_GATHER_MS, self)
         self._gathering.timeout.connect(self._on_gathered)
-        feed.told.connect(self._on_told)
+        feed.answered.connect(self._on_status)
         feed.lost.connect(self._on_lost)
         console.door.events.connect(self._on_events)
         if feed.latest is not None:
-            self._on_told(feed.latest)
+            self._on_status(feed.latest)
         else:
             self._wear(TrayState.IDLE, 0, self.tr("Standfast"))
 
@@ -84,7 +84,7 @@ class Tray(QObject):
 
     # --- how it is --------------------------------------------------------------------------------------------
 
-    def _on_told(self, status: EngineStatus) -> None:
+    def _on_status(self, status: EngineStatus) -> None:
         unviewed = status.unviewed_errors
         calm = TrayState.RUNNING if status.running else TrayState.IDLE
         state = TrayState.ERROR if unviewed else calm

@@ -79,7 +79,7 @@ def action_text(action: str) -> str:
 
 @cache
 def _templates() -> tuple[str, ...]:
-    """Return every template that has a translation into any language, also of what stands inside of messages."""
+    """Return every template that has a translation into any language, also of the parts inside of messages."""
     files = sorted(TABLES.glob("*/*.json"))
     return tuple({text for file in files for text in json.loads(file.read_text(encoding="utf-8"))})
 

@@ -278,7 +278,7 @@ class LogsPage(Page):
         self._ask_news()
 
     def _ask_news(self) -> None:
-        """Ask for newer lines, but only at the top: those that somebody reads further down do not move."""
+        """Ask for newer lines, but only at the top: those that are being read further down do not move."""
         is_at_top = self.table.verticalScrollBar().value() == 0
         if not self._has_news or self._question.is_open or not is_at_top or not self.choices.is_open_ended:
             return

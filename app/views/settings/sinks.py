@@ -41,10 +41,10 @@ class SinkDialog(FormDialog):
         self.test_button = QPushButton(self.tr("Send a test"), self)
         self.test_button.setAutoDefault(False)
         self.test_button.clicked.connect(self._on_test)
-        self._told = Label(self)
-        self._told.setProperty("role", "secondary")
+        self._outcome = Label(self)
+        self._outcome.setProperty("role", "secondary")
         self.extra_buttons.addWidget(self.test_button)
-        self.extra_buttons.addWidget(self._told)
+        self.extra_buttons.addWidget(self._outcome)
 
     # --- for subclasses ---------------------------------------------------------------------------------------
 
@@ -98,18 +98,18 @@ class SinkDialog(FormDialog):
             return
         self.banner.hide()
         self.test_button.setEnabled(False)
-        self._told.setText(self.tr("Sending…"))
+        self._outcome.setText(self.tr("Sending…"))
         password, secret = self.secrets()
         command = TestSink(sink=self.sink, settings=draft, email_password=password, webhook_secret=secret)
         self.console.door.execute(command, owner=self, on_done=self._on_sent, on_failed=self._on_not_sent)
 
     def _on_sent(self, _nothing: None) -> None:
         self.test_button.setEnabled(True)
-        self._told.setText(self.tr("The test was sent."))
+        self._outcome.setText(self.tr("The test was sent."))
 
     def _on_not_sent(self, failure: Failure) -> None:
         self.test_button.setEnabled(True)
-        self._told.setText("")
+        self._outcome.setText("")
         self.banner.show_failure(failure)
 
 

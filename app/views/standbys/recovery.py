@@ -107,7 +107,7 @@ class RecoverySheetDialog(QDialog):
         if self.kept.isChecked():
             super().reject()
             return
-        self._tell(
+        self._show_words(
             self.tr("The recovery key is not shown again."),
             self.tr("Copy, save or print it, then tick the box. Keys that are not wanted can be revoked."),
         )
@@ -120,7 +120,7 @@ class RecoverySheetDialog(QDialog):
             event.ignore()
             self.reject()
 
-    def _tell(self, title: str, hint: str = "") -> None:
+    def _show_words(self, title: str, hint: str = "") -> None:
         self.banner.show_success(title, hint)
         grow_later(self)
 
@@ -133,7 +133,7 @@ class RecoverySheetDialog(QDialog):
 
     def _on_copy(self) -> None:
         copy_secret(self._sheet.key)
-        self._tell(
+        self._show_words(
             self.tr("The recovery key is on the clipboard."),
             self.tr("Paste it into a password manager: others can read it. It is taken away after a minute."),
         )
@@ -153,7 +153,9 @@ class RecoverySheetDialog(QDialog):
             self._console.door.run_apart(
                 partial(write_recovery_key, path, data),
                 owner=self,
-                on_done=lambda _: self._tell(self.tr("The recovery key was written to {file}.").format(file=path)),
+                on_done=lambda _: self._show_words(
+                    self.tr("The recovery key was written to {file}.").format(file=path)
+                ),
                 on_failed=self._on_failed,
             )
 

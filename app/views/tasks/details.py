@@ -166,7 +166,7 @@ class TaskDetailsView(QWidget):
         self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what has changed while nobody saw this."""
+        """Catch up with what has changed while this was not seen."""
         super().showEvent(event)
         self.watch.see()
 

@@ -41,7 +41,7 @@ class TaskLine:
 
     @property
     def left(self) -> timedelta | None:
-        """Return how long the rest takes at this speed; None when that cannot be told."""
+        """Return how long the rest takes at this speed; None when that is not known."""
         if self.task.state not in _MOVING:
             return None
         seconds = self.task.progress.seconds_left(self.task.read_bytes_per_s)

@@ -49,19 +49,19 @@ def size_column(
 
 
 def capacity_words() -> str:
-    """Return what the size of a VM is, wherever it stands."""
+    """Return what the size of a VM is, wherever it is shown."""
     return QCoreApplication.translate("Columns", "Capacity of all disks of the VM, as of its newest restore point")
 
 
 def source_words() -> str:
-    """Return what the source data of a run is, wherever it stands."""
+    """Return what the source data of a run is, wherever it is shown."""
     return QCoreApplication.translate(
         "Columns", "What the run has to read: all data for a full backup, else what has changed"
     )
 
 
 def written_words() -> str:
-    """Return what the written data of a run is, wherever it stands."""
+    """Return what the written data of a run is, wherever it is shown."""
     return QCoreApplication.translate(
         "Columns", "What the run added at the standby machine, after deduplication and compression"
     )

@@ -78,7 +78,7 @@ class ListPage(Page, Generic[Row]):
         raise NotImplementedError
 
     def interest(self) -> Interest:
-        """Return of which changes the list is to be told."""
+        """Return which changes concern the list."""
         raise NotImplementedError
 
     def query_of(self, keys: frozenset[str]) -> Query[tuple[Row, ...]] | None:  # noqa: ARG002 - for long lists

@@ -123,11 +123,11 @@ def test_what_a_failed_call_refers_to_does_not_end_on_its_thread() -> None:
     ended_on: list[int] = []
     told, dropped = threading.Event(), threading.Event()
 
-    def tell(_number: int) -> None:
+    def deliver(_number: int) -> None:
         told.set()
         dropped.wait(10)
 
-    call = Call(1, failing_call(ended_on), answers.__setitem__, tell)
+    call = Call(1, failing_call(ended_on), answers.__setitem__, deliver)
     thread = threading.Thread(target=call.run)
     thread.start()
     assert told.wait(10)

@@ -272,12 +272,13 @@ def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: Webhook
     lab.backup(filled_vm(lab, name="db"))
     outage = Outage(lab)
     notifying = NotifierLab(lab, to(hook, WhenToNotify.DAILY), ())
-    notifying.settings.note_told(datetime.now(UTC) - timedelta(days=2))
+    notifying.settings.note_reported(datetime.now(UTC) - timedelta(days=2))
     with notifying:
         (posted,) = wait_until(lambda: hook.posted, what="the digest")
         wait_until(
             lambda: (
-                notifying.settings.told_until(lambda: datetime.now(UTC)) > datetime.now(UTC) - timedelta(hours=1)
+                notifying.settings.reported_until(lambda: datetime.now(UTC))
+                > datetime.now(UTC) - timedelta(hours=1)
             )
         )
     document = posted.document
