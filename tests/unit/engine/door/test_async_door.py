@@ -17,7 +17,7 @@ from app.contract.errors import EngineAway
 from app.contract.frames import MAX_OPEN_REQUESTS, Frame, Kind, encode_frame, receive_frame, send_frame
 from app.contract.platforms import ListPlatforms, ListVms
 from app.contract.tasks import CancelTask, ListTasks
-from app.core.cancel import stop_wish
+from app.core.cancel import CancelToken, stop_wish
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, TaskId
@@ -85,11 +85,12 @@ def test_queries_that_are_withdrawn_are_stopped_and_hold_nobody_up(
     run: Run, tmp_path: Path, scripted: ScriptedDoor
 ) -> None:
     """As many as the engine carries out at once hang; the next one would wait for them."""
-    go_on, stopped = threading.Event(), list[bool]()
+    go_on, wishes, stopped = threading.Event(), list[CancelToken](), list[bool]()
 
     def hang(_: object) -> tuple[()]:
         wish = stop_wish()
         assert wish is not None
+        wishes.append(wish)
         assert go_on.wait(PATIENCE_S)
         stopped.append(wish.is_cancelled)
         return ()
@@ -107,6 +108,8 @@ def test_queries_that_are_withdrawn_are_stopped_and_hold_nobody_up(
             async with asyncio.timeout(PATIENCE_S):
                 assert await door.ask(ListPlatforms()) == ()
             assert scripted.asked[WORKERS:] == [ListPlatforms()]
+            # The first that is withdrawn makes room for the answer; the others follow it.
+            await until(lambda: all(wish.is_cancelled for wish in wishes))
             go_on.set()
             await until(lambda: len(stopped) == WORKERS)
             assert stopped == [True] * WORKERS
