@@ -27,6 +27,7 @@ from app.views.backup.tab_policy import PolicyTab, problem_place
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 
@@ -68,7 +69,7 @@ class RuleEditor(FormDialog):
         self._known_vms = {choice.vm for choice in details.draft.vms} if details else set()
         self._touched: set[Field] = set()
         self._refused: dict[Field, str] = {}
-        self._checks = 0
+        self._check_question = Question(console.door, self)
         self._attempt = False
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
         self._build_tabs(details.draft if details else None)
@@ -200,21 +201,12 @@ class RuleEditor(FormDialog):
     def _check(self) -> None:
         if self.mode is EditorMode.ADD_VMS:
             return
-        self._checks += 1
-        number = self._checks
         rule = self._details.row.id if self._details else None
+        query = CheckRule(draft=self.draft, rule=rule)
+        self._check_question.ask_instead(query, self._show_refused, self._on_not_checked)
 
-        def on_done(rows: tuple[RuleProblemRow, ...]) -> None:
-            if number == self._checks:
-                self._show_refused(rows)
-
-        def on_failed(_failure: Failure) -> None:
-            # The engine checks again when the rule is made; then its failure is shown.
-            return
-
-        self.console.door.ask(
-            CheckRule(draft=self.draft, rule=rule), owner=self, on_done=on_done, on_failed=on_failed
-        )
+    def _on_not_checked(self, _failure: Failure) -> None:
+        """The engine checks again when the rule is made; then its failure is shown."""
 
     def _show_refused(self, rows: tuple[RuleProblemRow, ...]) -> None:
         self._refused = {}

@@ -117,8 +117,7 @@ class MemberRow(QWidget):
         query = FindOriginals(
             standby=known.standby, target_path=known.target_path, points=(known.point.id,), platform=platform
         )
-        self._question.withdraw()  # an answer about the point before this one is of no use
-        self._question.ask(query, self._on_originals, self._on_unknown)
+        self._question.ask_instead(query, self._on_originals, self._on_unknown)
         self._show_text()
 
     def _on_originals(self, rows: tuple[OriginalRow, ...]) -> None:

@@ -14,6 +14,7 @@ from app.domain.limits import TaskLimits
 from app.domain.notifications import NotificationSettings, SinkKind
 from app.views.console import Console
 from app.views.program import ProgramSettings
+from app.views.settings.notifications import NotificationsCard
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.style import Theme
@@ -136,14 +137,19 @@ def test_desktop_notifications_are_switched_and_tested(
     assert tested.sink is SinkKind.DESKTOP
 
 
+def fail_to_save(qtbot: QtBot, console: Console, card: NotificationsCard, door: ScriptedDoor) -> None:
+    """Let the engine refuse another setting, until the card says why."""
+    door.answer(SetNotifications, SecretStoreLocked(seconds=30))
+    card.desktop.click()
+    qtbot.waitUntil(card.banner.isVisible)
+    settle(qtbot, console)
+
+
 def test_why_saving_failed_stays_until_the_operator_acts_again(
     qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
 ) -> None:
     card = page.notifications
-    calm_door.answer(SetNotifications, SecretStoreLocked(seconds=30))
-    card.desktop.click()
-    qtbot.waitUntil(card.banner.isVisible)
-    settle(qtbot, console)
+    fail_to_save(qtbot, console, card, calm_door)
     assert "locked" in card.banner.title
     assert card.desktop.isChecked(), "what could not be changed is shown as it is"
     page.refresh()
@@ -160,10 +166,7 @@ def test_a_dialog_that_saves_ends_what_was_said_of_a_failure(
     qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
 ) -> None:
     card = page.notifications
-    calm_door.answer(SetNotifications, SecretStoreLocked(seconds=30))
-    card.desktop.click()
-    qtbot.waitUntil(card.banner.isVisible)
-    settle(qtbot, console)
+    fail_to_save(qtbot, console, card, calm_door)
     calm_door.answer(SetNotifications, None)
     card.webhook.click()
     dialog = card.findChild(WebhookDialog)
