@@ -11,6 +11,7 @@ Run by ``./dev bench gui``, or ``python -m tests.bench.gui [--vms N] [--days N] 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,10 +80,10 @@ def served(directory: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def fill_catalog(root: Path, vms: int, days: int) -> int:
+def fill_catalog(home: Path, vms: int, days: int) -> int:
     """Make the history, unless it is there already; return the number of its log lines."""
-    folder = folders_in(root / "standfast").data
-    note = root / _FILLED
+    folder = folders_in(home / "standfast").data
+    note = home / _FILLED
     if note.exists():
         return int(json.loads(note.read_text(encoding="utf-8")))
     folder.mkdir(parents=True)
@@ -131,7 +132,10 @@ def report(figures: Figures, facts: str, command: str) -> bool:
 
 def run(root: Path, arguments: argparse.Namespace) -> bool:
     """Build, measure and report."""
-    line_count = fill_catalog(root, arguments.vms, arguments.days)
+    home: Path = arguments.keep or root
+    line_count = fill_catalog(home, arguments.vms, arguments.days)
+    if home != root:
+        shutil.copytree(home / "standfast", root / "standfast")
     print(f"{line_count:,} log lines", flush=True)
     with tempfile.TemporaryDirectory(prefix="vsphere-", dir=root) as directory, served(Path(directory)) as vsphere:
         figures = measured(root, vsphere, arguments.rounds)
@@ -158,7 +162,6 @@ def main() -> int:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-        return 0 if run(arguments.keep, arguments) else 1
     with tempfile.TemporaryDirectory(prefix="standfast-bench-") as folder:
         return 0 if run(Path(folder), arguments) else 1
 
