@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from app.catalog.changing import changing
 from app.catalog.database import Database
 from app.catalog.history_tables import day_figures, log, subjects, traffic_seconds, unviewed_errors
+from app.catalog.packed import fetch_packed
 from app.catalog.tables import rules, tasks
 from app.core.changes import ChangeFeed
 from app.domain.changes import Subject
@@ -66,7 +67,7 @@ class FigureStore:
         if since is not None:
             query = query.where(day_figures.c.day >= since)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(day_figures.c.day)).all()
+            rows = fetch_packed(connection, query.order_by(day_figures.c.day))
         return tuple(_day(row, row.day) for row in rows if isinstance(row.day, date))
 
     def total(self, rule: RuleId | None = None, vm: VmId | None = None) -> DayFigures:
@@ -87,14 +88,14 @@ class FigureStore:
         with self._database.read() as connection:
             return {
                 (None if row.rule_id is None else RuleId(row.rule_id), VmId(row.vm)): int(row[2])
-                for row in connection.execute(query)
+                for row in fetch_packed(connection, query)
             }
 
     def unviewed_among(self, ids: Sequence[TaskId]) -> frozenset[TaskId]:
         """Return those of up to a thousand tasks that failed and that no one has looked at."""
         query = sa.select(unviewed_errors.c.task_id).where(unviewed_errors.c.task_id.in_(ids))
         with self._database.read() as connection:
-            return frozenset(TaskId(row.task_id) for row in connection.execute(query))
+            return frozenset(TaskId(row.task_id) for row in fetch_packed(connection, query))
 
     def mark_viewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
         """Note that the operator looked at the failed tasks of a rule, a VM, or all; return how many were new."""
@@ -135,7 +136,7 @@ class FigureStore:
     def rules_since(self) -> dict[RuleId, datetime]:
         """Return since when each rule is there."""
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(rules.c.id, rules.c.created_at))
+            rows = fetch_packed(connection, sa.select(rules.c.id, rules.c.created_at))
             moments = ((RuleId(row.id), row.created_at) for row in rows)
             return {rule: since for rule, since in moments if isinstance(since, datetime)}
 

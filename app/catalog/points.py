@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
+from app.catalog.packed import fetch_packed
 from app.catalog.reading import Unreadable, UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import points, repositories, rules
@@ -141,7 +142,7 @@ class PointStore:
             .limit(limit)
         )
         with self._database.read() as connection:
-            keys = [tuple(row) for row in connection.execute(fitting)]
+            keys = [tuple(row) for row in fetch_packed(connection, fitting)]
             found = _with_repository().where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
             rows = connection.execute(found) if keys else ()
             return in_sequence(self._database.unreadable.readable(points, rows, _known))
@@ -202,7 +203,7 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool], unreadabl
         .select_from(points.join(top, same))
         .where(where)
     )
-    rows = connection.execute(query.group_by(*_TALLY_KEY))
+    rows = fetch_packed(connection, query.group_by(*_TALLY_KEY))
     return dict(unreadable.readable(points, rows, _tally))
 
 

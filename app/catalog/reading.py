@@ -8,7 +8,7 @@ failing, for an error while rows are fetched would end the whole answer.
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -44,11 +44,6 @@ class _SqliteMoment(sqlite.DATETIME):
         return _lenient(super().result_processor(dialect, coltype))
 
 
-class _SqliteDay(sqlite.DATE):
-    def result_processor(self, dialect: Dialect, coltype: object) -> _Process:
-        return _lenient(super().result_processor(dialect, coltype))
-
-
 class _SqliteFlag(sa.Boolean):
     def result_processor(self, dialect: Dialect, coltype: object) -> _Process:  # noqa: ARG002
         return _lenient({0: False, 1: True}.__getitem__)
@@ -68,8 +63,6 @@ def _lenient(process: _Process | None) -> _Process:
 
 _SQLITE_MOMENT: Final[TypeEngine[Any]] = _SqliteMoment()  # type: ignore[no-untyped-call]
 FLAG: Final = sa.Boolean().with_variant(_SqliteFlag(), "sqlite")
-DAY: Final = sa.Date().with_variant(_SqliteDay(), "sqlite")  # type: ignore[no-untyped-call]
-
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
     """An aware moment, kept in UTC also by a database that knows no time zones."""
@@ -104,6 +97,23 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None or isinstance(value, Unreadable):
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _Day(sa.types.TypeDecorator[date]):
+    """A day. Not a variant for SQLite: its driver puts a type of its own in the place of one of days."""
+
+    impl = sa.Date
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[date]:
+        return date
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> _Process:
+        return _lenient(super().result_processor(dialect, coltype))
+
+
+DAY: Final = _Day()
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

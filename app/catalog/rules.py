@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
+from app.catalog.packed import fetch_packed
 from app.catalog.reading import UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import retries, rule_vms, rules, vm_successions
@@ -332,11 +333,11 @@ def _insert_vms(
 def _read(
     connection: sa.Connection, where: sa.ColumnElement[bool], unreadable: UnreadableRows
 ) -> list[BackupRule]:
-    rows = connection.execute(sa.select(rules).where(where).order_by(rules.c.name)).all()
+    rows = fetch_packed(connection, sa.select(rules).where(where).order_by(rules.c.name))
     members: dict[str, list[ProtectedVm]] = {}
     chosen = sa.select(rules.c.id).where(where)
     query = sa.select(rule_vms).where(rule_vms.c.rule_id.in_(chosen))
-    chosen_vms = connection.execute(query.order_by(rule_vms.c.rule_id, rule_vms.c.position))
+    chosen_vms = fetch_packed(connection, query.order_by(rule_vms.c.rule_id, rule_vms.c.position))
     for rule, vm in unreadable.readable(rule_vms, chosen_vms, _member):
         members.setdefault(rule, []).append(vm)
     return unreadable.readable(rules, rows, lambda row: _rule(row, members.get(row.id, [])))

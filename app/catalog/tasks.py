@@ -13,6 +13,7 @@ from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
 from app.catalog.kept_errors import pack_error, unpack_error
 from app.catalog.log import append_for_task, read_of_task
+from app.catalog.packed import fetch_packed
 from app.catalog.reading import UnreadableRows
 from app.catalog.tables import NO_BACKUP, rule_vms, rules, task_stages, tasks
 from app.core.changes import ChangeFeed
@@ -123,7 +124,7 @@ class TaskStore:
         # It has to name the table, because none of the table's own columns is selected.
         keys = members.with_only_columns(newest_task).select_from(rule_vms)
         with self._database.read() as connection:
-            ids = [row.task for row in connection.execute(keys) if row.task is not None]
+            ids = [row.task for row in fetch_packed(connection, keys) if row.task is not None]
             found: list[TaskRecord] = []
             for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
                 chosen = sa.select(tasks).where(tasks.c.id.in_(ids[start : start + 500]))
@@ -254,7 +255,7 @@ class TaskStore:
     def _read(
         self, connection: sa.Connection, query: sa.Select[Any], *, with_stages: bool = True
     ) -> list[TaskRecord]:
-        rows, unreadable = connection.execute(query).all(), self._database.unreadable
+        rows, unreadable = fetch_packed(connection, query), self._database.unreadable
         stages = _stages(unreadable, connection, [row.id for row in rows]) if with_stages else {}
 
         def record(row: sa.Row[Any]) -> TaskRecord:
@@ -324,7 +325,7 @@ def _stages(
     found: dict[str, list[StageTime]] = {}
     for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
         query = sa.select(task_stages).where(task_stages.c.task_id.in_(ids[start : start + 500]))
-        rows = connection.execute(query.order_by(task_stages.c.id))
+        rows = fetch_packed(connection, query.order_by(task_stages.c.id))
         for task, stage in unreadable.readable(task_stages, rows, _stage):
             found.setdefault(task, []).append(stage)
     return found

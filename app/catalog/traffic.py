@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from app.catalog.database import Database
 from app.catalog.figures import of_subjects, subject_id
 from app.catalog.history_tables import subjects, traffic, traffic_seconds
+from app.catalog.packed import fetch_packed
 from app.domain.history import Moved, TrafficSlice
 from app.domain.ids import RuleId, VmId
 
@@ -120,7 +121,7 @@ class TrafficStore:
 
 def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_Row]:
     columns = [traffic_seconds.c[name] for name in _Row._fields]
-    found = [_Row(*row) for row in connection.execute(sa.select(*columns).where(which))]
+    found = [_Row(*row) for row in fetch_packed(connection, sa.select(*columns).where(which))]
     return [row for row in found if _is_sound(row.at_s, row.read_bytes, row.written_bytes)]
 
 
@@ -170,13 +171,13 @@ def _rolled_up(
         .order_by(traffic.c.at_s)
     )
     if len(ids) == 1:
-        rows = connection.execute(query.where(traffic.c.subject_id == ids[0]))
+        rows = fetch_packed(connection, query.where(traffic.c.subject_id == ids[0]))
         return [TrafficSlice(*row) for row in rows if _is_sound(*row)]
     sums = query.where(traffic.c.subject_id.in_(ids)).group_by(traffic.c.at_s)
     sums = sums.with_only_columns(
         traffic.c.at_s, sa.func.sum(traffic.c.read_bytes), sa.func.sum(traffic.c.written_bytes)
     )
-    return [_slice(*row) for row in connection.execute(sums) if _is_sound(row[0])]
+    return [_slice(*row) for row in fetch_packed(connection, sums) if _is_sound(row[0])]
 
 
 def _raw(

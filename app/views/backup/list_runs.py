@@ -12,7 +12,7 @@ from app.models.rows import Column
 from app.views import style
 from app.views.backup.acting import ActingList
 from app.views.console import Console
-from app.views.frame.freshness import Interest
+from app.views.frame.freshness import WORKING_CALM_MS, Interest
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
@@ -134,8 +134,8 @@ class RunList(ActingList[StatisticsTaskRow]):
     def interest(self) -> Interest:
         """Return that the list shows ended tasks, of a rule or of everything."""
         if self._rule is None:
-            return Interest(whole=frozenset({Subject.TASKS, Subject.FIGURES}))
-        return Interest(only={Subject.RULES: self._rule, Subject.FIGURES: self._rule})
+            return Interest(whole=frozenset({Subject.TASKS, Subject.FIGURES}), calm_ms=WORKING_CALM_MS)
+        return Interest(only={Subject.RULES: self._rule, Subject.FIGURES: self._rule}, calm_ms=WORKING_CALM_MS)
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say that nothing ran yet, or that nothing failed."""

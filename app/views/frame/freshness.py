@@ -27,6 +27,11 @@ SAFETY_MS: Final = 30_000
 TICK_MS: Final = 20_000
 """So often words that depend on the present, such as "3 minutes ago", are drawn again without asking."""
 
+CALM_MS: Final = 200
+"""The least time between two questions of a view, of which the first follows a change at once."""
+WORKING_CALM_MS: Final = 1000
+"""The same where an answer takes the engine work."""
+
 Keys = frozenset[str] | None
 """Whose answers may be different; None: all of them."""
 
@@ -60,8 +65,8 @@ class Interest:
     only: Mapping[Subject, str] = field(default_factory=dict)
     """Subjects of which the change of one key may change everything that is shown."""
     pace: Pace = Pace.NEVER
-    calm_ms: int = 0
-    """The least time between two questions, where an answer takes work."""
+    calm_ms: int = CALM_MS
+    """The least time between two announcements of changes."""
     asks_in_outage: bool = False
     """Whether it asks when the engine is lost or back; pages are refreshed by their window when it is back."""
 
@@ -154,8 +159,7 @@ class Watch(QObject):
         if not self._gathered:
             return
         gathered, self._gathered = self._gathered, []
-        if self.interest.calm_ms:
-            self._calm.restart()
+        self._calm.restart()
         self.changed.emit(_merged(gathered))
 
 

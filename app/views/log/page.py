@@ -16,7 +16,7 @@ from app.domain.ids import RuleId, TaskId, VmId
 from app.models.rows import Column, RowModel
 from app.views import formatting
 from app.views.console import Console
-from app.views.frame.freshness import Interest, Watch
+from app.views.frame.freshness import WORKING_CALM_MS, Interest, Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.log.all_lines import AllLines
@@ -33,7 +33,6 @@ from app.views.widgets.table import Table
 from app.workers.answers import Failure
 
 PAGE_LINES = 200
-_CALM_MS = 1000
 """New lines are asked for at most so often."""
 _NEAR_END = 3
 
@@ -56,7 +55,9 @@ class LogsPage(Page):
         """Whether there are newer lines than those that are shown."""
         self._older: int | None = None
         self._build()
-        self.watch: Watch = Watch(console.fresh, self, Interest(whole=frozenset({Subject.LOG}), calm_ms=_CALM_MS))
+        self.watch: Watch = Watch(
+            console.fresh, self, Interest(whole=frozenset({Subject.LOG}), calm_ms=WORKING_CALM_MS)
+        )
         self.watch.changed.connect(self._on_changed)
 
     # --- construction -----------------------------------------------------------------------------------------

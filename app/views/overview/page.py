@@ -14,7 +14,7 @@ from app.contract.tasks import TasksProgress
 from app.domain.changes import Subject
 from app.domain.platforms import Platform
 from app.views.console import Console
-from app.views.frame.freshness import Interest, Pace, Watch
+from app.views.frame.freshness import WORKING_CALM_MS, Interest, Pace, Watch
 from app.views.icons import Glyph
 from app.views.overview.dashboard import Dashboard
 from app.views.overview.welcome import Welcome
@@ -24,7 +24,9 @@ from app.views.tasks.lines import with_sample
 from app.views.widgets.stages import Stages
 from app.workers.answers import Failure
 
-_INTEREST: Final = Interest(whole=frozenset(Subject) - {Subject.LOG, Subject.OFFERS}, pace=Pace.BARS, calm_ms=1000)
+_INTEREST: Final = Interest(
+    whole=frozenset(Subject) - {Subject.LOG, Subject.OFFERS}, pace=Pace.BARS, calm_ms=WORKING_CALM_MS
+)
 _TRAFFIC_S: Final = 0.9
 """The chart is asked for at most so often."""
 

@@ -73,6 +73,15 @@ class TaskList(ListPage[TaskLine]):
             if line is not None and not line.task.state.is_final:
                 self.table.rows.patch(TaskLine(task=with_sample(line.task, sample)))
 
+    def is_partial(self) -> bool:
+        """Return whether there are older tasks."""
+        return not self._is_all
+
+    def is_beyond(self, row: TaskLine) -> bool:
+        """Return whether a task is older than the oldest that is loaded."""
+        loaded = self.table.rows.rows
+        return bool(loaded) and row.task.created_at < loaded[-1].task.created_at
+
     def ask_some(self, keys: frozenset[str]) -> bool:
         """Ask for some tasks: those of them that still fit the choice are answered."""
 

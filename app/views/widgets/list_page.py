@@ -85,6 +85,14 @@ class ListPage(Page, Generic[Row]):
         """Return the query for the rows of some keys; None where the list is short and asked for as a whole."""
         return None
 
+    def is_partial(self) -> bool:
+        """Return whether only the first rows are loaded; such lists override :meth:`is_beyond` as well."""
+        return False
+
+    def is_beyond(self, row: Row) -> bool:  # noqa: ARG002 - for lists that hold only their first rows
+        """Return whether a row that is not loaded comes after the last one that is."""
+        return False
+
     def on_sampled(self, running: TasksProgress) -> None:
         """Show how far everything is that runs, in lists that show that."""
 
@@ -141,9 +149,13 @@ class ListPage(Page, Generic[Row]):
         due, self._due = self._due, frozenset()
         if not self._loaded:
             self.stages.show_loading()
-        is_known = due is not None and self._loaded and all(self.table.rows.get(key) is not None for key in due)
-        if due is None or not is_known or len(due) > MOST_PATCHED or not self.ask_some(due):
+        is_some = due is not None and self._loaded and len(due) <= MOST_PATCHED and self._are_found(due)
+        if due is None or not is_some or not self.ask_some(due):
             self.ask_rows(self._on_rows, self.on_not_answered)
+
+    def _are_found(self, keys: frozenset[str]) -> bool:
+        """Whether the places of some rows are known: of those that are loaded, and of those after the last one."""
+        return self.is_partial() or all(self.table.rows.get(key) is not None for key in keys)
 
     def ask_some(self, keys: frozenset[str]) -> bool:
         """Ask for the rows of some keys; return False where only all can be asked for."""
@@ -157,10 +169,13 @@ class ListPage(Page, Generic[Row]):
         """Show the rows of some keys as they are now; those that are not among the answer are gone."""
         found = {self.row_key(row): row for row in rows}
         for key in keys:
-            if key in found:
-                self.table.rows.patch(found[key])
-            else:
+            row = found.get(key)
+            if row is None:
                 self.table.rows.remove(key)
+            elif self.table.rows.get(key) is not None:
+                self.table.rows.patch(row)
+            elif not self.is_beyond(row):
+                self._due = None  # it has a place among the rows, which an answer for all of them shows
         self._show_stage()
         self.on_selection()
         self._go_on()

@@ -42,7 +42,8 @@ def script_tasks(door: ScriptedDoor, *rows: TaskRow) -> None:
         return tuple(
             row
             for row in rows
-            if (query.states is None or row.state in query.states)
+            if (query.ids is None or row.id in query.ids)
+            and (query.states is None or row.state in query.states)
             and (query.kinds is None or row.kind in query.kinds)
         )[: query.limit]
 
@@ -137,6 +138,31 @@ def test_who_is_at_the_end_while_an_answer_is_on_its_way_gets_more(
     page.table.scrollToBottom()
     gate.set()
     qtbot.waitUntil(lambda: len(shown(page)) == 350)
+    page.leave()
+
+
+def test_of_tasks_beyond_the_loaded_ones_only_their_rows_are_asked_for(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    rows = [
+        replace(task(str(n), TaskState.COMPLETED, vm=f"vm-{n}"), created_at=START - timedelta(seconds=n))
+        for n in range(350)
+    ]
+    script_tasks(door, *rows)
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 300)
+    settle(qtbot, console)
+    door.asked.clear()
+    door.change(Subject.TASKS, "349")
+    qtbot.waitUntil(lambda: bool(door.asked))
+    settle(qtbot, console)
+    assert [query.ids for query in door.asked if isinstance(query, ListTasks)] == [("349",)]
+    assert len(shown(page)) == 300
+    fresh = replace(task("new", TaskState.PENDING, vm="vm-new"), created_at=START + timedelta(seconds=1))
+    script_tasks(door, fresh, *rows)
+    door.change(Subject.TASKS, "new")
+    qtbot.waitUntil(lambda: shown(page)[0] == "vm-new")
+    assert len(shown(page)) == 300
     page.leave()
 
 
