@@ -64,6 +64,7 @@ def _lenient(process: _Process | None) -> _Process:
 _SQLITE_MOMENT: Final[TypeEngine[Any]] = _SqliteMoment()  # type: ignore[no-untyped-call]
 FLAG: Final = sa.Boolean().with_variant(_SqliteFlag(), "sqlite")
 
+
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
     """An aware moment, kept in UTC also by a database that knows no time zones."""
 

@@ -1,7 +1,6 @@
 """The program with a window, from its start to its end. Thread: GUI, the main thread."""
 
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -46,6 +44,7 @@ from app.views.words import error_details, error_hint, error_message
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
 from app.workers.loop import asyncio_in_qt, run_here
+from app.workers.signals import stop_signals_heard
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,6 @@ SWITCH_S = 0.0005
 would be felt, times a few threads."""
 WINDOW_FILE = "window.ini"
 DEMO_FOLDER = "demo"
-_SIGNAL_LOOK_MS = 300
 _CLOSE_PAUSE_MS = 50
 
 
@@ -189,7 +187,7 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
         parts.collector.calm()
-        with _end_on_signals(shell.end_at_once):
+        with stop_signals_heard(lambda _: shell.end_at_once()):
             parts.application.exec()
 
 
@@ -272,26 +270,3 @@ def _close_slowly(opened: OpenEngine) -> None:
 def _on_look(closer: threading.Thread, loop: QEventLoop) -> None:
     if not closer.is_alive():
         loop.quit()
-
-
-@contextmanager
-def _end_on_signals(end: Callable[[], None]) -> Iterator[None]:
-    """End in order on SIGINT and SIGTERM, without a question; the timer lets the interpreter see them."""
-
-    def quit_now(_number: int, _frame: FrameType | None) -> None:
-        end()
-
-    before = {kind: signal.signal(kind, quit_now) for kind in (signal.SIGINT, signal.SIGTERM)}
-    timer = QTimer()
-    timer.timeout.connect(_on_interpreter_turn)
-    timer.start(_SIGNAL_LOOK_MS)
-    try:
-        yield
-    finally:
-        timer.stop()
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-
-def _on_interpreter_turn() -> None:
-    """Do nothing: that Python code runs at all lets the interpreter see a signal."""

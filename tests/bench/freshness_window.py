@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,11 +79,11 @@ class CountingDoor(AsyncDoor):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.requests = 0
+        self.requests: Counter[str] = Counter()
 
     def request(self, request: Command[R] | Query[R]) -> "asyncio.Future[R]":
         """Count a request, and pass it on."""
-        self.requests += 1
+        self.requests[type(request).__name__] += 1
         return super().request(request)
 
 
@@ -123,7 +124,8 @@ def measure_idle(shell: Shell, door: CountingDoor, engine: psutil.Process, secon
     for page in PAGES:
         shell.window.visit(Address(page))
         let_live(SETTLE_MS)
-        requests, before = door.requests, (_cpu_s(window), _cpu_s(engine))
+        door.requests.clear()
+        before = _cpu_s(window), _cpu_s(engine)
         began_s = time.monotonic()
         let_live(int(seconds * 1000))
         took_s = time.monotonic() - began_s
@@ -131,7 +133,9 @@ def measure_idle(shell: Shell, door: CountingDoor, engine: psutil.Process, secon
             (after - was) / took_s * 100
             for after, was in zip((_cpu_s(window), _cpu_s(engine)), before, strict=True)
         ]
-        found.append(Idle(page, (door.requests - requests) / took_s * 60, *used))
+        asked = {kind: round(count / took_s * 60, 1) for kind, count in door.requests.items()}
+        print(f"{page}: {asked}", file=sys.stderr)
+        found.append(Idle(page, sum(asked.values()), *used))
     return found
 
 
@@ -192,8 +196,9 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
             return lines[-1]
 
         client = ending.enter_context(client_of(folders, make_line))
-        beside = ending.enter_context(RemoteDoor(folders.data))
-        beside.wait_until_connected(DOOR_TIMEOUT_S)
+        with RemoteDoor(folders.data) as beside:  # not longer: its threads are not the window's
+            beside.wait_until_connected(DOOR_TIMEOUT_S)
+            engine = psutil.Process(beside.ask(ReadStatus()).engine_pid)
         memory = Memory(folders.local / "window.ini")
         theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
         demo = DemoPlatform(root / "demo")
@@ -204,7 +209,6 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
         ending.enter_context(GuiCollector()).calm()
         ending.callback(shell.dismiss)
         let_live(SETTLE_MS)
-        engine = psutil.Process(beside.ask(ReadStatus()).engine_pid)
         idle = measure_idle(shell, lines[0], engine, seconds)
         latencies, lost = measure_changes(shell, folders.data, changes)
     return Figures(idle=idle, latencies_ms=latencies, lost=lost)

@@ -17,14 +17,9 @@ _PATIENCE_S = 20.0
 def fake_engine(folder: Path, behave: Callable[[socket.socket], None]) -> Iterator[None]:
     """Open a door; every caller that was let in is given to ``behave``, and cut off when that returns."""
     listening = open_endpoint(folder)
-    is_over = threading.Event()
-
     def serve() -> None:
-        while not is_over.is_set():
-            connection, _ = listening.socket.accept()
+        while (connection := listening.accept()) is not None:
             with connection, suppress(OSError, Ended):
-                if is_over.is_set():
-                    return
                 connection.settimeout(_PATIENCE_S)
                 receive_caller(connection, listening.endpoint.secret)
                 behave(connection)
@@ -34,8 +29,6 @@ def fake_engine(folder: Path, behave: Callable[[socket.socket], None]) -> Iterat
     try:
         yield
     finally:
-        is_over.set()
-        with suppress(OSError):
-            listening.endpoint.connect(1.0).close()
+        listening.wake()
         thread.join()
         listening.close(folder)

@@ -33,7 +33,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")
 MORNING = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 """Monday, 8 o'clock in Shanghai."""
-BY_HAND = replace(QUICK, tick_s=3600.0, stop_wait_s=20.0)
+BY_HAND = replace(QUICK, tick_s=0.0, stop_wait_s=20.0)
 """Nothing happens automatically: tests call :meth:`RuleLab.tick`."""
 
 

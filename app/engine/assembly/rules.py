@@ -12,8 +12,9 @@ from app.engine.rules.handlers import RuleHandlers
 from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries, RetryStarter
 from app.engine.rules.runs import RuleRuns
-from app.engine.rules.scheduler import Scheduler, Ticker
+from app.engine.rules.scheduler import Scheduler
 from app.engine.rules.service import RuleService
+from app.engine.rules.ticker import Ticker
 from app.engine.rules.view import RuleView
 from app.engine.standbys.maintenance import MaintenanceSchedule
 from app.engine.tasks.factory import TaskFactory
@@ -48,8 +49,10 @@ def build_rules(
         unreadable.write,
         view.look,
     )
+    ticker = Ticker(services.settings.tick_s, calls, scheduler.seconds_left)
+    scheduler.when_replanned(ticker.wake)
     service = RuleService(
-        ticker=Ticker(services.settings.tick_s, calls),
+        ticker=ticker,
         heartbeat=heartbeat,
         clock_watch=services.clock_watch,
         watch=services.watch,

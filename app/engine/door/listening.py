@@ -2,11 +2,11 @@
 
 import os
 import secrets
+import selectors
 import socket
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -21,17 +21,58 @@ _LONGEST_SOCKET_PATH = 100
 _BACKLOG = 128
 
 
-@dataclass(frozen=True, slots=True)
 class Listening:
-    """An open door: the socket that listens, and what its file says."""
+    """An open door: the socket that listens, and what its file says.
 
-    socket: socket.socket
-    endpoint: Endpoint
+    Attributes:
+        endpoint: what the file says.
+    """
+
+    def __init__(self, listener: socket.socket, endpoint: Endpoint) -> None:
+        """Take a socket over that listens.
+
+        Raises:
+            OSError: the system refused.
+        """
+        self.endpoint = endpoint
+        self._listener = listener
+        # Closing a socket does not everywhere wake the thread that waits for it.
+        self._woken, self._waker = socket.socketpair()
+        for end in (listener, self._woken, self._waker):
+            end.settimeout(0)
+
+    def accept(self) -> socket.socket | None:
+        """Wait for a caller; return None once it was woken. Thread: one.
+
+        Raises:
+            OSError: the system refused, for instance for want of descriptors.
+        """
+        while True:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._listener, selectors.EVENT_READ)
+                selector.register(self._woken, selectors.EVENT_READ)
+                ready = [key.fileobj for key, _ in selector.select()]
+            if self._woken in ready:
+                return None
+            with suppress(BlockingIOError):  # the caller has gone again
+                connection, _ = self._listener.accept()
+                connection.settimeout(None)  # Windows hands the listener's way of waiting on
+                return connection
+
+    def wake(self) -> None:
+        """Let who waits for a caller go on without one, now and ever after. Thread: any."""
+        with suppress(BlockingIOError):
+            self._waker.send(b"!")
 
     def close(self, folder: Path) -> None:
         """Close the socket and take the files away."""
-        self.socket.close()
+        self.shut()
         remove_door(folder, self.endpoint)
+
+    def shut(self) -> None:
+        """Close the socket."""
+        for end in (self._listener, self._woken, self._waker):
+            end.close()
 
 
 def open_endpoint(folder: Path, *, use_tcp: bool | None = None) -> Listening:
@@ -58,11 +99,16 @@ def open_endpoint(folder: Path, *, use_tcp: bool | None = None) -> Listening:
             port=0 if unix_path else int(listener.getsockname()[1]),
             secret=secrets.token_bytes(_SECRET_BYTES),
         )
-        replace_durably(folder / ENDPOINT_FILE, msgspec.json.encode(endpoint))
+        listening = Listening(listener, endpoint)
     except BaseException:
         listener.close()
         raise
-    return Listening(listener, endpoint)
+    try:
+        replace_durably(folder / ENDPOINT_FILE, msgspec.json.encode(endpoint))
+    except BaseException:
+        listening.shut()
+        raise
+    return listening
 
 
 def _listen_tcp() -> tuple[socket.socket, str]:

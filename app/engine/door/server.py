@@ -30,8 +30,8 @@ MAX_STRANGERS = 64
 """Connections whose handshake is under way; when there are more, the oldest gives way to the newest."""
 HANDSHAKE_S = 5.0
 """For the whole handshake."""
-_LOOK_S = 1.0
-"""How often the accepting thread looks whether it is to end, where closing the socket does not wake it."""
+_AGAIN_S = 1.0
+"""After so long it is tried again to let callers in, when the system refused."""
 
 
 class DoorServer:
@@ -77,7 +77,6 @@ class DoorServer:
         return self._listening.endpoint
 
     def _start(self) -> None:
-        self._listening.socket.settimeout(_LOOK_S)
         self._unsubscribe = self._door.subscribe(self._announce)
         self._accepting.start()
 
@@ -89,8 +88,7 @@ class DoorServer:
             self._closing = True
             callers, strangers = set(self._callers), set(self._strangers)
         self._unsubscribe()
-        with suppress(OSError):  # wakes the accepting thread, which closing its socket does not everywhere
-            self.endpoint.connect(_LOOK_S).close()
+        self._listening.wake()
         self._accepting.join()
         self._listening.close(self._folder)
         for caller in callers:
@@ -130,15 +128,14 @@ class DoorServer:
     def _accept(self) -> None:
         while not self._is_closing():
             try:
-                connection, _ = self._listening.socket.accept()
-            except TimeoutError:
-                continue
+                connection = self._listening.accept()
             except OSError as error:
                 if not self._is_closing():
                     _log.warning("a caller could not be let in: %s", error)
-                    threading.Event().wait(_LOOK_S)  # out of descriptors: give others time to close theirs
+                    threading.Event().wait(_AGAIN_S)  # out of descriptors: give others time to close theirs
                 continue
-            self._receive(connection)
+            if connection is not None:
+                self._receive(connection)
 
     def _is_closing(self) -> bool:
         with self._lock:

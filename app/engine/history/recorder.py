@@ -15,7 +15,7 @@ from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.history.ports import TrafficStore
-from app.engine.history.speeds import Speeds
+from app.engine.history.speeds import WINDOW_S, Speeds
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ Live = Callable[[], Sequence[tuple[TaskRecord, ProgressSample]]]
 """Returns the running tasks with their counters."""
 
 MINUTE_S: Final = 60
+_QUIET_S: Final = 60.0
+"""Between two looks while nothing runs: older traffic is rolled up meanwhile."""
 HOUR_S: Final = 3600
 MOST_UNWRITTEN: Final = 10_000
 """Rows that are held back while the catalog cannot be written; older ones are given up then."""
@@ -68,14 +70,18 @@ class Recorder:
         self._read_bytes = 0
         """What all tasks together have read since the start."""
         self._rolled_minute = self._tidied_hour = -1
+        self._moved_s: float | None = None
+        """When something ran last, by the stopwatch."""
         self._ending = threading.Event()
+        self._stirred = threading.Event()
+        """A task has moved to another state, or the recorder is to end."""
         self._thread: threading.Thread | None = None
         self._unsubscribe = bus.subscribe(self._on_event)
 
     # --- life --------------------------------------------------------------------------------------------------
 
     def start(self, interval_s: float) -> None:
-        """Sample from now on, once in ``interval_s`` seconds."""
+        """Sample from now on, once in ``interval_s`` seconds; where nothing runs, only to tidy up."""
         self._thread = threading.Thread(target=self._run, args=(interval_s,), name="traffic-recorder", daemon=True)
         self._thread.start()
 
@@ -83,17 +89,31 @@ class Recorder:
         """Write what is left, and stop."""
         self._unsubscribe()
         self._ending.set()
+        self._stirred.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         self.sample()
 
     def _run(self, interval_s: float) -> None:
-        while not self._ending.wait(interval_s):
+        while True:
+            if self._is_quiet():
+                self._stirred.wait(_QUIET_S)
+            else:
+                self._ending.wait(interval_s)
+            if self._ending.is_set():
+                return
+            self._stirred.clear()
             try:
                 self.sample()
             except Exception:  # noqa: BLE001 - a bug here costs a second of a chart, not the recorder
                 _log.exception("a second of traffic was not recorded")
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing runs, nothing is held back, and every speed that was seen is down to nothing."""
+        with self._lock:
+            has_moved = self._moved_s is not None and self._clock.monotonic() - self._moved_s <= WINDOW_S
+            return not (self._seen or self._unwritten or has_moved)
 
     # --- sampling ----------------------------------------------------------------------------------------------
 
@@ -123,6 +143,8 @@ class Recorder:
 
     def _look(self, now_s: int) -> None:
         live = self._live()
+        if live:
+            self._moved_s = self._clock.monotonic()
         for record, counters in live:
             self._note(now_s, record, counters)
         running = {record.id for record, _ in live}
@@ -167,7 +189,10 @@ class Recorder:
         """Take a task's last counters as it ends, on the task's thread, while the task still counts as live."""
         if isinstance(event, RuleRemoved):
             self.forget(event.rule)
-        if not isinstance(event, TaskStateChanged) or not event.state.is_final:
+        if not isinstance(event, TaskStateChanged):
+            return
+        self._stirred.set()
+        if not event.state.is_final:
             return
         now_s = int(self._clock.now().timestamp())
         with self._lock:

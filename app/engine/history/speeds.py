@@ -20,7 +20,9 @@ class _Window:
         self._marks: deque[tuple[float, int]] = deque()
 
     def note(self, at_s: float, read_bytes: int) -> None:
-        """Add a counter, and drop those that are older than the window needs."""
+        """Add a counter, and drop those that are older than the window needs; after a pause it begins anew."""
+        if self._marks and at_s - self._marks[-1][0] > WINDOW_S:
+            self._marks.clear()
         self._marks.append((at_s, read_bytes))
         while len(self._marks) > 1 and self._marks[1][0] <= at_s - WINDOW_S:
             self._marks.popleft()

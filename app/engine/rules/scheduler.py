@@ -1,4 +1,4 @@
-"""When rules run: a look at the clock, once a second and whenever something changes.
+"""When rules run: a look at the clock when a run is due, every few seconds, and whenever something changes.
 
 What is due is decided by :mod:`app.domain.schedule` alone. For every rule the catalog keeps the moment up to which
 its runs are dealt with; a look takes what is between that moment and now:
@@ -20,7 +20,6 @@ from datetime import datetime, timedelta, tzinfo
 from app.core.changes import ChangeFeed
 from app.core.clock import Clock
 from app.domain.changes import Subject
-from app.domain.errors import OperationalError
 from app.domain.ids import RuleId
 from app.domain.policies import OneTimePolicy
 from app.domain.rules import BackupRule
@@ -32,6 +31,11 @@ from app.engine.ports import RuleStore
 from app.engine.rules.runs import RuleRuns, shown_moment
 
 _log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Nobody brings the next look about."""
+
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 """A step back of the clock that is no larger repeats no runs."""
@@ -67,10 +71,21 @@ class Scheduler:
         self._made_of: dict[RuleId, tuple[BackupRule, datetime, tzinfo]] = {}
         """What each plan was made of; the same rule need not be planned again."""
         self._planned_at: datetime | None = None
+        self._on_replan: Callable[[], None] = _nothing
 
     def replan(self) -> None:
-        """Read the rules again at the next look."""
+        """Read the rules again at the next look, which is wanted now."""
         self._dirty = True
+        self._on_replan()
+
+    def when_replanned(self, call: Callable[[], None]) -> None:
+        """Let a function bring the next look about whenever the rules have to be read again."""
+        self._on_replan = call
+
+    def seconds_left(self) -> float | None:
+        """Return in how long the next run is due, by the clock as it is now; None when none is planned."""
+        soonest = self._soonest()
+        return None if soonest is None else (soonest - self._clock.now()).total_seconds()
 
     def is_scheduled(self, rule: RuleId) -> bool:
         """Return whether a rule was taken up since it was created or the engine was started."""
@@ -99,8 +114,11 @@ class Scheduler:
         planned_at = self._planned_at
         if self._dirty or planned_at is None or not timedelta(0) <= now - planned_at < PLAN_HOLDS:
             return True
-        soonest = min((at for at in self._next.values() if at is not None), default=None)
+        soonest = self._soonest()
         return soonest is not None and soonest <= now
+
+    def _soonest(self) -> datetime | None:
+        return min((at for at in self._next.values() if at is not None), default=None)
 
     def _look(self, now: datetime, zone: tzinfo) -> None:
         """Deal with every rule; a rule that fails keeps its plan, and does not keep the others from running.
@@ -210,37 +228,3 @@ _COMPLETENESS = {BackupKind.INCREMENTAL: 0, BackupKind.DIFFERENTIAL: 1, BackupKi
 
 def _most_complete(runs: list[PlannedRun]) -> PlannedRun:
     return max(runs, key=lambda run: (_COMPLETENESS[run.kind], run.at))
-
-
-class Ticker:
-    """Calls what has to happen every so often, on one thread. Errors of one call never end it."""
-
-    def __init__(self, tick_s: float, calls: tuple[Callable[[], None], ...]) -> None:
-        self._tick_s = tick_s
-        self._calls = calls
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self, wait_s: float = 30.0) -> None:
-        """End the thread and wait for the call that is under way."""
-        self._stop.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(wait_s)
-
-    def tick(self) -> None:
-        """Call everything once, on the caller's thread."""
-        for call in self._calls:
-            try:
-                call()
-            except OperationalError as error:
-                _log.error("%s is tried again: %s", getattr(call, "__qualname__", call), error)
-            except Exception:  # noqa: BLE001 - a bug in one look must not end months of unattended backups
-                _log.exception("%s failed and is tried again", getattr(call, "__qualname__", call))
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._tick_s):
-            self.tick()

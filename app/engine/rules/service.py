@@ -7,7 +7,7 @@ from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.heartbeat import Heartbeat
 from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries
-from app.engine.rules.scheduler import Ticker
+from app.engine.rules.ticker import Ticker
 from app.engine.standbys.watch import StandbyWatch
 
 _log = logging.getLogger(__name__)
