@@ -1,9 +1,10 @@
 """Takes pictures of every page and dialog in both languages and themes, on real runs: ``./dev screenshots``.
 
-``./dev screenshots [FOLDER [NAME ...]]`` takes only the named pictures. The runs of past days are real, too: the
+``./dev screenshots FOLDER NAME ...`` takes only the named pictures. The runs of past days are real, too: the
 engine's clock is set back for them.
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from app.views.frame.shell import Shell
 from app.views.restore.dialog import RestoreDialog
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
+from app.workers.collector import GuiCollector
 from app.workers.threads import QtTaskRunner
 from tests.support.local_line import LocalClient
 from tools.pictures import save_picture
@@ -49,7 +51,11 @@ _WELCOME_MS = 1200
 
 def main(arguments: list[str]) -> int:
     """Take the pictures; return the exit status."""
-    folder = Path(arguments[0]) if arguments else TARGET
+    parser = argparse.ArgumentParser(prog="./dev screenshots", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=TARGET, metavar="FOLDER")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="take only these pictures")
+    chosen = parser.parse_args(arguments)
+    folder: Path = chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
     application = application_object(sys.argv[:1])
     _choose_font(Language.ENGLISH)
@@ -57,8 +63,9 @@ def main(arguments: list[str]) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="sf-") as root,
         open_stage(Path(root), stage_spec(), clock) as stage,
-    ):
-        _take_all(stage, clock, folder, frozenset(arguments[1:]))
+        GuiCollector(),
+    ):  # the engine's threads run in this process
+        _take_all(stage, clock, folder, frozenset(chosen.names))
     application.processEvents()
     return 0
 

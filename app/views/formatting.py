@@ -32,12 +32,19 @@ def duration(span: timedelta | None) -> str:
     hours, minutes_left = divmod(minutes, 60)
     days, hours_left = divmod(hours, 24)
     if days:
-        return f"{days} d {hours_left} h"
-    if hours:
-        return f"{hours} h {minutes_left:02d} min"
-    if minutes:
-        return f"{minutes} min {seconds_left:02d} s"
-    return f"{seconds} s"
+        template = QCoreApplication.translate("Format", "{days} d {hours} h")
+    elif hours:
+        template = QCoreApplication.translate("Format", "{hours} h {minutes} min")
+    elif minutes:
+        template = QCoreApplication.translate("Format", "{minutes} min {seconds} s")
+    else:
+        return QCoreApplication.translate("Format", "{n} s").format(n=seconds)
+    return template.format(
+        days=days,
+        hours=hours_left,
+        minutes=f"{minutes_left:02d}" if hours else minutes,
+        seconds=f"{seconds_left:02d}",
+    )
 
 
 def exact_time(moment: datetime | None) -> str:

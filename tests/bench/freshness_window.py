@@ -34,6 +34,7 @@ from app.domain.ids import RuleId
 from app.domain.states import TaskState
 from app.views.backup.list_rules import RuleList
 from app.views.console import Console, ThemeSwitch
+from app.views.frame.freshness import SAFETY_MS
 from app.views.frame.history import Address
 from app.views.frame.memory import Memory
 from app.views.frame.shell import Shell
@@ -58,6 +59,8 @@ class Idle:
     requests: float
     window_cpu: float
     engine_cpu: float
+    wakes: float
+    """A second, of both processes."""
 
     @property
     def cpu(self) -> float:
@@ -72,6 +75,8 @@ class Figures:
     idle: list[Idle] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
     lost: int = 0
+    bare_cpu: float = 0.0
+    """Percent of a core of a program that does nothing but wake up as often as both processes did at worst."""
 
 
 class CountingDoor(AsyncDoor):
@@ -125,18 +130,38 @@ def measure_idle(shell: Shell, door: CountingDoor, engine: psutil.Process, secon
         shell.window.visit(Address(page))
         let_live(SETTLE_MS)
         door.requests.clear()
-        before = _cpu_s(window), _cpu_s(engine)
+        live_until(lambda: bool(door.requests), seconds=SAFETY_MS / 1000)
+        let_live(SAFETY_MS // 2)  # midway between two safety polls, so that the time holds no more than its share
+        door.requests.clear()
+        before, woken = (_cpu_s(window), _cpu_s(engine)), _wakes(window) + _wakes(engine)
         began_s = time.monotonic()
         let_live(int(seconds * 1000))
         took_s = time.monotonic() - began_s
-        used = [
-            (after - was) / took_s * 100
-            for after, was in zip((_cpu_s(window), _cpu_s(engine)), before, strict=True)
-        ]
+        window_s, engine_s = _cpu_s(window) - before[0], _cpu_s(engine) - before[1]
         asked = {kind: round(count / took_s * 60, 1) for kind, count in door.requests.items()}
         print(f"{page}: {asked}", file=sys.stderr)
-        found.append(Idle(page, sum(asked.values()), *used))
+        wakes = (_wakes(window) + _wakes(engine) - woken) / took_s
+        figures = (window_s / took_s * 100, engine_s / took_s * 100, wakes)
+        found.append(Idle(page, sum(asked.values()), *figures))
     return found
+
+
+def measure_bare(wakes: float, seconds: float) -> float:
+    """Return the percent of a core of a program that sleeps and wakes so often a second."""
+    work = f"import time\nfor _ in range({max(1, int(wakes * seconds))}): time.sleep({1 / wakes})"
+    with subprocess.Popen([sys.executable, "-c", work]) as process:
+        time.sleep(1.0)  # its start is no part of it
+        before_s, began_s = _cpu_s(psutil.Process(process.pid)), time.monotonic()
+        let_live(int((seconds - 2) * 1000))
+        used_s, took_s = _cpu_s(psutil.Process(process.pid)) - before_s, time.monotonic() - began_s
+    return used_s / took_s * 100
+
+
+def _wakes(process: psutil.Process) -> int:
+    # Of every thread; psutil counts those of the first one only.
+    kept = Path(f"/proc/{process.pid}/task").glob("*/status")
+    lines = [line for file in kept for line in file.read_text(encoding="ascii").splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
 def _cpu_s(process: psutil.Process) -> float:
@@ -210,8 +235,9 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
         ending.callback(shell.dismiss)
         let_live(SETTLE_MS)
         idle = measure_idle(shell, lines[0], engine, seconds)
+        bare = measure_bare(max(page.wakes for page in idle), seconds)
         latencies, lost = measure_changes(shell, folders.data, changes)
-    return Figures(idle=idle, latencies_ms=latencies, lost=lost)
+    return Figures(idle=idle, latencies_ms=latencies, lost=lost, bare_cpu=bare)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ _PATIENCE_S = 20.0
 def fake_engine(folder: Path, behave: Callable[[socket.socket], None]) -> Iterator[None]:
     """Open a door; every caller that was let in is given to ``behave``, and cut off when that returns."""
     listening = open_endpoint(folder)
+
     def serve() -> None:
         while (connection := listening.accept()) is not None:
             with connection, suppress(OSError, Ended):

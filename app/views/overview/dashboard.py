@@ -53,6 +53,7 @@ class Dashboard(QScrollArea):
         self.setWidget(self._ground)
         self.banner = Banner(self)
         self._build()
+        self._on_theme_changed()
         console.theme.changed.connect(self._on_theme_changed)
 
     # --- construction -----------------------------------------------------------------------------------------
@@ -195,12 +196,14 @@ class Dashboard(QScrollArea):
         self.traffic.show_samples(samples, traffic.start, traffic.end)
 
     def _show_verdict(self, overview: Overview) -> None:
-        self._glyph, self._color, sentence, detail = words.verdict(overview)
+        glyph, color, sentence, detail = words.verdict(overview)
         self._sentence.setText(sentence)
         self._detail.setText(detail)
         self._next_step.setVisible(not overview.protected_vms)
         self.confirm_clock.setVisible(bool(overview.clock_doubts))
-        self._on_theme_changed()
+        if (glyph, color) != (self._glyph, self._color):
+            self._glyph, self._color = glyph, color
+            self._on_theme_changed()
 
     def _show_rings(self, overview: Overview) -> None:
         protected, known = overview.protected_vms, overview.known_vms

@@ -1,5 +1,6 @@
 """The recorder: every byte that a task moved is in the traffic, in the second in which it was seen."""
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,9 @@ from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.history.recorder import Recorder
-from app.engine.history.speeds import Speeds
+from app.engine.history.speeds import WINDOW_S, Speeds
 from tests.support.fakes import TurnableClock
+from tests.support.waiting import wait_until
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 START_S = int(START.timestamp())
@@ -224,3 +226,35 @@ def test_a_kill_loses_at_most_what_moved_since_the_last_second(
                 assert sum(row.read_bytes for row in kept) == written
     finally:
         stage.catalog.close()
+
+
+def test_where_nothing_runs_nothing_is_looked_at_until_a_task_stirs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    inner = stage.recorder.sample
+
+    def look() -> None:
+        looks.append(time.monotonic())
+        inner()
+
+    monkeypatch.setattr(stage.recorder, "sample", look)
+    stage.recorder.start(0.01)
+    time.sleep(0.2)
+    assert looks == []
+    progress = stage.begin("t1")
+    progress.advance(read_bytes=1000)
+    stage.bus.publish(
+        TaskStateChanged(at=stage.clock.now(), task=TaskId("t1"), vm=VmId("vm-1"), state=TaskState.RUNNING)
+    )
+    wait_until(lambda: len(looks) > 5)
+    stage.end("t1")
+    stage.clock.turn(WINDOW_S + 1)
+    seen = len(looks)
+    wait_until(lambda: len(looks) > seen)
+    time.sleep(0.1)
+    at_rest = len(looks)
+    time.sleep(0.2)
+    assert len(looks) == at_rest
+    stage.recorder.close()
+    assert sum(piece.read_bytes for piece in stage.read()) == 1000

@@ -43,3 +43,13 @@ def test_each_task_has_a_speed_of_its_own_and_one_that_ended_has_none_while_its_
     speeds.note(4.0, {B: 600}, 1000)
     assert speeds.of(A) is None
     assert (speeds.of(B), speeds.total()) == (150, 250)
+
+
+def test_after_a_pause_in_which_nothing_was_looked_at_speed_begins_anew() -> None:
+    speeds = Speeds()
+    speeds.note(0.0, {A: 0}, 0)
+    speeds.note(1.0, {A: 1000}, 1000)
+    speeds.note(301.0, {B: 0}, 1000)
+    assert speeds.total() == 0
+    speeds.note(302.0, {B: 500}, 1500)
+    assert speeds.of(B) == speeds.total() == 500
