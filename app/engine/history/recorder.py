@@ -101,9 +101,9 @@ class Recorder:
                 self._stirred.wait(_QUIET_S)
             else:
                 self._ending.wait(interval_s)
+            self._stirred.clear()  # before the looks at what it may have been set for
             if self._ending.is_set():
                 return
-            self._stirred.clear()
             try:
                 self.sample()
             except Exception:  # noqa: BLE001 - a bug here costs a second of a chart, not the recorder

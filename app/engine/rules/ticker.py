@@ -63,9 +63,9 @@ class Ticker:
     def _run(self) -> None:
         while True:
             self._woken.wait(self._pause_s())
+            self._woken.clear()  # before the look at what it may have been set for
             if self._is_ending:
                 return
-            self._woken.clear()
             self.tick()
 
     def _pause_s(self) -> float:

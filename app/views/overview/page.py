@@ -118,9 +118,10 @@ class OverviewPage(Page):
         self.stages.show_content()
 
     def _on_overview(self, overview: Overview) -> None:
+        if overview != self.overview or self.dashboard.is_unknown:
+            self.dashboard.show_overview(overview)
         self._loaded = True
         self.overview = overview
-        self.dashboard.show_overview(overview)
         self._halves.setCurrentWidget(self.dashboard)
         self.stages.show_content()
 

@@ -1,5 +1,6 @@
 """The recorder: every byte that a task moved is in the traffic, in the second in which it was seen."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -258,3 +259,28 @@ def test_where_nothing_runs_nothing_is_looked_at_until_a_task_stirs(
     assert len(looks) == at_rest
     stage.recorder.close()
     assert sum(piece.read_bytes for piece in stage.read()) == 1000
+
+
+def test_it_ends_also_when_it_is_closed_just_as_it_wakes_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    closers: list[threading.Thread] = []
+
+    class Slow(threading.Event):
+        """Lets the other thread be first."""
+
+        def clear(self) -> None:
+            if closers and not closers[0].is_alive():
+                closers[0].start()
+                closers[0].join(0.5)  # it waits for this thread, once it has said that it is to end
+            super().clear()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Event", Slow)
+        recorder = Recorder(stage.live, stage.store, stage.clock, stage.bus, stage.speeds)
+    closers.append(threading.Thread(target=recorder.close))
+    recorder.start(0.001)
+    stage.bus.publish(
+        TaskStateChanged(at=stage.clock.now(), task=TaskId("t"), vm=VmId("vm"), state=TaskState.RUNNING)
+    )
+    wait_until(lambda: closers[0].ident is not None)
+    closers[0].join(10)
+    assert not closers[0].is_alive()

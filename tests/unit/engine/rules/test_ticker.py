@@ -108,3 +108,26 @@ def test_without_a_pace_nothing_happens_by_itself() -> None:
         assert ticks.at_s == []
         ticker.tick()
         assert len(ticks.at_s) == 1
+
+
+def test_it_ends_also_when_it_is_stopped_just_as_it_wakes_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[Ticker] = []
+
+    class Slow(threading.Event):
+        """Lets the other thread be first."""
+
+        def clear(self) -> None:
+            if stopped:
+                stopped.pop().stop()
+            super().clear()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Event", Slow)
+        ticks = Ticks()
+        ticker = Ticker(SELDOM_S, (ticks.note,), ticks.seconds_left)
+    stopped.append(ticker)
+    ticker.start()
+    try:
+        wait_until(lambda: not stopped and all(thread.name != "scheduler" for thread in threading.enumerate()))
+    finally:
+        ticker.stop()
