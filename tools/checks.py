@@ -70,13 +70,9 @@ def parallel_options(arguments: Sequence[str]) -> list[str]:
     if any(argument.split("=")[0] in steers or argument.startswith("-n") for argument in arguments):
         return []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if cores == 1:
-        return []
-    # Module by module, because modules share expensive fixtures (a simulator, a Qt application), and in their own
-    # order: by default those with one test come last, and the longest test of all is such a one. A worker that
+    # Module by module, because modules share expensive fixtures (a simulator, a Qt application). A worker that
     # died is not replaced: pytest-xdist 3.8 then waits for ever for the module in which that happened.
-    spread = ["--dist", "loadscope", "--no-loadscope-reorder", "--max-worker-restart", "0"]
-    return ["-n", str(min(4, cores)), *spread]
+    return ["-n", str(min(4, cores)), "--dist", "loadscope", "--max-worker-restart", "0"] if cores > 1 else []
 
 
 def test_environment() -> dict[str, str]:
