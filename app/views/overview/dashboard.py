@@ -46,7 +46,6 @@ class Dashboard(QScrollArea):
         super().__init__(parent)
         self._console = console
         self._glyph, self._color = Glyph.INFO, "active"
-        self._is_unknown = True
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -156,14 +155,8 @@ class Dashboard(QScrollArea):
         """Return the answer to "are we safe?"."""
         return self._sentence.text()
 
-    @property
-    def is_unknown(self) -> bool:
-        """Return whether no answer of the engine is shown."""
-        return self._is_unknown
-
     def show_overview(self, overview: Overview) -> None:
         """Show what the engine answered."""
-        self._is_unknown = False
         self._show_verdict(overview)
         self._show_rings(overview)
         now = datetime.now(UTC)
@@ -190,7 +183,6 @@ class Dashboard(QScrollArea):
 
     def show_unknown(self, failure: Failure) -> None:
         """Take back that all is well: while the engine does not answer, that is unknown."""
-        self._is_unknown = True
         self._glyph, self._color, sentence, detail = words.unknown(failure)
         self._sentence.setText(sentence)
         self._detail.setText(detail)

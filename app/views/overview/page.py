@@ -118,7 +118,7 @@ class OverviewPage(Page):
         self.stages.show_content()
 
     def _on_overview(self, overview: Overview) -> None:
-        if overview != self.overview or self.dashboard.is_unknown:
+        if overview != self.overview:
             self.dashboard.show_overview(overview)
         self._loaded = True
         self.overview = overview
@@ -159,6 +159,7 @@ class OverviewPage(Page):
         if not self._loaded:
             self.stages.show_failure(failure)
         else:
+            self.overview = None  # what was true before is not drawn again
             self.dashboard.show_unknown(failure)
 
     def _on_entered(self) -> None:
