@@ -23,6 +23,8 @@ from app.contract.wire import UnreadableMessage, decode_event
 from app.domain.events import Event
 
 OPEN_AT_ONCE = MAX_OPEN_REQUESTS - 4
+IDLE_PINGS = 3
+"""How many times longer it is waited before a ping where nothing is asked: nobody waits for an answer then."""
 SLICE_S = 0.002
 """So long frames are handled before others may use the event loop."""
 
@@ -82,8 +84,11 @@ class Link(asyncio.Protocol):
         self._number = 0
         self._subscription = 0
         self._silent_s = 0.0
+        self._has_heard = self._has_pinged = False
+        """Whether anything came since the last tick; whether a ping has no answer yet."""
         self._frame_began: float | None = None
         self._tick: asyncio.Handle | None = None
+        self._interval_s = ping_s
 
     # --- asking ------------------------------------------------------------------------------------------------
 
@@ -127,6 +132,7 @@ class Link(asyncio.Protocol):
             opened.number = self._number
             self._sent[opened.number] = opened
             self._send(Frame(Kind.REQUEST, opened.payload, opened.number))
+        self._tick_soon()
 
     def _send(self, frame: Frame) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -140,7 +146,7 @@ class Link(asyncio.Protocol):
         assert self._greeting is not None
         self._transport = transport
         self._send(next(self._greeting))
-        self._tick = self._loop.call_later(self._ping_s, self._on_tick)
+        self._tick = self._loop.call_later(self._interval_s, self._on_tick)
 
     def pause_writing(self) -> None:
         """Keep requests back: the engine does not read."""
@@ -154,6 +160,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         self._silent_s = 0.0
+        self._has_heard, self._has_pinged = True, False
         if self._frame_began is None:
             self._frame_began = time.monotonic()
         try:
@@ -170,6 +177,7 @@ class Link(asyncio.Protocol):
             self._frame_began = None
         if not self._is_paused:
             self._work_off()
+        self._tick_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up."""
@@ -224,19 +232,38 @@ class Link(asyncio.Protocol):
         elif frame.kind is not Kind.PONG:
             raise BadFrame(f"the engine sent {frame.kind.name}")
 
+    def _is_expecting(self) -> bool:
+        """Whether the engine owes something: the rest of the handshake or of a frame, a reply, a pong."""
+        owes_frame = self._greeting is not None or self._frame_began is not None
+        return owes_frame or self._has_pinged or bool(self._sent)
+
+    def _tick_soon(self) -> None:
+        """Look at the silence sooner than in an idle connection when something is expected."""
+        if self._interval_s > self._ping_s and self._tick is not None and self._is_expecting():
+            self._tick.cancel()
+            self._tick_after(self._ping_s)
+
+    def _tick_after(self, seconds: float) -> None:
+        self._interval_s = seconds
+        self._tick = self._loop.call_later(seconds, self._on_tick)
+
     def _on_tick(self) -> None:
         # Counted by ticks: a loop that was held up for a while has not heard what waits for it yet.
-        self._silent_s += 0.0 if self._is_paused else self._ping_s
+        if self._is_expecting() and not self._is_paused:
+            self._silent_s += self._interval_s
         if self._silent_s > self._silence_s:
             self._end(Ended())
-        elif self._frame_began is not None and (
+            return
+        if self._frame_began is not None and (
             self._silent_s > self._ping_s or time.monotonic() - self._frame_began > FRAME_DEADLINE_S
         ):
             self._end(BadFrame("a frame stopped in the middle or took too long"))
-        else:
-            if self._greeting is None:
-                self._send(Frame(Kind.PING))
-            self._tick = self._loop.call_later(self._ping_s, self._on_tick)
+            return
+        if self._greeting is None and not self._has_heard:
+            self._has_pinged = True
+            self._send(Frame(Kind.PING))
+        self._has_heard = False
+        self._tick_after(self._ping_s if self._is_expecting() else self._ping_s * IDLE_PINGS)
 
     def _end(self, error: Exception) -> None:
         # Kept by the futures, whose traceback would keep every frame below alive, with its dialogs and timers.
@@ -248,4 +275,5 @@ class Link(asyncio.Protocol):
                     future.exception()  # waiting for one of them must not wait for the others
         if self._tick is not None:
             self._tick.cancel()
+            self._tick = None
         self.cut()

@@ -12,7 +12,7 @@ from app.domain.reasons import reason_of
 CONNECT_S: Final = 5.0
 PING_S: Final = 10.0
 SILENCE_S: Final = 25.0
-"""An engine that does not answer pings for this time is away."""
+"""An engine that does not answer a request or a ping for this time is away."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.domain.moments import believed
 
-HEARTBEAT_S: Final = 10.0
+HEARTBEAT_S: Final = 20.0
 """How often an engine says that it is alive."""
 SILENT_AFTER: Final = timedelta(seconds=60)
 """An engine that did not report for this time cannot be reached."""

@@ -133,14 +133,15 @@ def measure_idle(shell: Shell, door: CountingDoor, engine: psutil.Process, secon
         live_until(lambda: bool(door.requests), seconds=SAFETY_MS / 1000)
         let_live(SAFETY_MS // 2)  # midway between two safety polls, so that the time holds no more than its share
         door.requests.clear()
-        before, woken = (_cpu_s(window), _cpu_s(engine)), _wakes(window) + _wakes(engine)
+        before = _cpu_s(window), _cpu_s(engine)
+        woken = [(process, _wakes(process)) for process in (window, engine)]
         began_s = time.monotonic()
         let_live(int(seconds * 1000))
         took_s = time.monotonic() - began_s
         window_s, engine_s = _cpu_s(window) - before[0], _cpu_s(engine) - before[1]
         asked = {kind: round(count / took_s * 60, 1) for kind, count in door.requests.items()}
         print(f"{page}: {asked}", file=sys.stderr)
-        wakes = (_wakes(window) + _wakes(engine) - woken) / took_s
+        wakes = sum(_wakes_since(counts, process) for process, counts in woken) / took_s
         figures = (window_s / took_s * 100, engine_s / took_s * 100, wakes)
         found.append(Idle(page, sum(asked.values()), *figures))
     return found
@@ -157,11 +158,19 @@ def measure_bare(wakes: float, seconds: float) -> float:
     return used_s / took_s * 100
 
 
-def _wakes(process: psutil.Process) -> int:
+def _wakes(process: psutil.Process) -> dict[str, int]:
     # Of every thread; psutil counts those of the first one only.
-    kept = Path(f"/proc/{process.pid}/task").glob("*/status")
-    lines = [line for file in kept for line in file.read_text(encoding="ascii").splitlines()]
-    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+    found = {}
+    for file in Path(f"/proc/{process.pid}/task").glob("*/status"):
+        lines = file.read_text(encoding="ascii").splitlines()
+        [line] = [line for line in lines if line.startswith("voluntary_ctxt_switches")]
+        found[str(file)] = int(line.split()[1])
+    return found
+
+
+def _wakes_since(before: dict[str, int], process: psutil.Process) -> int:
+    """Count the wakes since then; those of threads that have ended meanwhile are not known."""
+    return sum(count - before.get(thread, 0) for thread, count in _wakes(process).items())
 
 
 def _cpu_s(process: psutil.Process) -> float:

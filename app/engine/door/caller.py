@@ -36,8 +36,8 @@ MAX_WAITING_EVENT_BYTES = 8 * 1024 * 1024
 MAX_WAITING_REPLY_BYTES = 2 * MAX_REPLY_BYTES
 """The same for replies; a request counts as under way until its reply is on its way."""
 MAX_WAITING_BYTES = {False: MAX_WAITING_EVENT_BYTES, True: MAX_WAITING_REPLY_BYTES}
-SILENCE_S = 30.0
-"""A caller that says nothing for so long is gone: callers ping every few seconds."""
+SILENCE_S = 75.0
+"""A caller that says nothing for so long is gone: callers ping at least every half a minute."""
 
 
 @dataclass(eq=False, slots=True)

@@ -44,7 +44,7 @@ class EngineSettings:
     """A planned run that is later than this was missed."""
     maintenance_look_s: float = 600.0
     """How often maintenance that is due is looked for while nothing else runs; 0 switches it off."""
-    tick_s: float = 10.0
+    tick_s: float = 20.0
     """How often the scheduler looks at the clock although no run is due; 0: only when it is called."""
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from app.contract.asyncclient import AsyncDoor
-from app.contract.asynclink import OPEN_AT_ONCE
+from app.contract.asynclink import IDLE_PINGS, OPEN_AT_ONCE
 from app.contract.errors import EngineAway
 from app.contract.frames import MAX_OPEN_REQUESTS, Frame, Kind, encode_frame, receive_frame, send_frame
 from app.contract.platforms import ListPlatforms, ListVms
@@ -224,6 +225,34 @@ def test_an_engine_out_of_order_is_away_and_is_tried_again(
                 await door.ask(ListPlatforms())
             await until(lambda: EngineFound in heard)
             assert heard[0] is EngineLost
+
+    with fake_engine(tmp_path, behave):
+        run(work())
+
+
+def test_an_engine_of_which_nothing_is_asked_is_seldom_pinged(run: Run, tmp_path: Path) -> None:
+    """And a request that it does not answer shows as soon as ever that it hangs."""
+    pings: list[float] = []
+    heard: list[type] = []
+
+    def behave(connection: socket.socket) -> None:
+        while (frame := receive_frame(connection, most_bytes=4096)).kind is not Kind.REQUEST:
+            if frame.kind is Kind.PING:
+                pings.append(time.monotonic())
+                send_frame(connection, Frame(Kind.PONG))
+        silence(connection)
+
+    async def work() -> None:
+        async with AsyncDoor(tmp_path, ping_s=0.1, silence_s=0.25) as door:
+            door.subscribe(lambda event: heard.append(type(event)))
+            await door.wait_until_connected(PATIENCE_S)
+            await asyncio.sleep(2.0)
+            seldom = 2.0 / (0.1 * (IDLE_PINGS + 1)) + 2
+            assert 1 <= len(pings) <= seldom
+            assert EngineLost not in heard
+            with pytest.raises(EngineAway):
+                await door.ask(ListPlatforms())
+            assert EngineLost in heard
 
     with fake_engine(tmp_path, behave):
         run(work())
