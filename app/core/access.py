@@ -107,6 +107,8 @@ class DiskAddress:
     snapshot: SnapshotId | None = None
     is_delta: bool = False
     """True when the frozen disk itself has parents (snapshots of others below it)."""
+    is_encrypted: bool = False
+    """True when the file holds encrypted data: what the host itself reads is plain, the file is not."""
     has_moved: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
     """Asked when a host does not open the disk any more: True when trying again here is in vain.
 

@@ -71,6 +71,8 @@ class VirtualDisk:
     """CBT change id; only ever filled for the disks of a snapshot."""
     is_delta: bool = False
     """True when ``path`` is a snapshot's delta that has parents, so that the file alone is not the disk."""
+    is_encrypted: bool = False
+    """True when its file holds encrypted data, which only its host can make plain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,14 @@ class Interruption(Protocol):
         ...
 
 
+class Encryption(Protocol):
+    """How a file is encrypted. Thread: any."""
+
+    def encrypt(self, offset: int, data: memoryview) -> None:
+        """Encrypt the bytes at an offset of the file in place."""
+        ...
+
+
 class HttpsFaults(Protocol):
     """The part of the fault script that concerns datastore files. Thread: any."""
 
@@ -105,6 +113,8 @@ class FolderPorts:
     """Returns whether there is a datacenter of that path."""
     is_locked: Callable[[DatastorePath], bool]
     """Returns whether a file belongs to the disk that a running VM writes to."""
+    cipher_of: Callable[[DatastorePath], Encryption | None] = lambda _: None
+    """Returns how a file is encrypted; None when it is not."""
     faults: HttpsFaults | None = None
     key_of: Callable[[str, str], str] = lambda _, name: name
     """Return the name under which ``datastores`` has the datastore of a datacenter's path and a name."""
@@ -210,9 +220,10 @@ class FolderHandler:
             if self._ports.is_locked(path):
                 raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
             source = stack.enter_context(SparseFile(file))
-            self._send(request, source, source.size_bytes())
+            self._send(request, source, self._ports.cipher_of(path))
 
-    def _send(self, request: BaseHTTPRequestHandler, source: SparseFile, size_bytes: int) -> None:
+    def _send(self, request: BaseHTTPRequestHandler, source: SparseFile, cipher: Encryption | None) -> None:
+        size_bytes = source.size_bytes()
         part = _requested_range(request, size_bytes)
         if part is None:
             request.send_response(HTTPStatus.OK)
@@ -230,6 +241,8 @@ class FolderHandler:
         for start in range(part.start, part.end, _PIECE_BYTES):
             piece = buffer[: min(_PIECE_BYTES, part.end - start)]
             source.readinto(start, piece)
+            if cipher is not None:
+                cipher.encrypt(start, piece)
             interruption = None if self._ports.faults is None else self._ports.faults.https_sent(len(piece))
             if interruption is not None and interruption.stall_s is None:
                 request.wfile.write(piece[: len(piece) // 2])

@@ -15,6 +15,7 @@ from app.simulator.soap.http import HttpsServer
 from app.simulator.spec import SimulatorSpec
 from app.simulator.tls import TlsIdentity
 from app.simulator.vm.disk_access import VmDisks
+from app.simulator.vm.encryption import SealedFiles
 from app.simulator.vm.nfc_service import nfc_service_name
 from app.simulator.world import World
 
@@ -199,6 +200,7 @@ class VSphereSimulator:
                 has_datacenter=lambda path: world.inventory.parts_at(path) is not None,
                 key_of=world.inventory.datastore_key,
                 is_locked=VmDisks(world).is_written_by_running_vm,
+                cipher_of=SealedFiles(world).cipher_of,
                 faults=self.faults,
             )
         )

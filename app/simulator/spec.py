@@ -98,6 +98,8 @@ class VmSpec:
     memory_mb: int = 1024
     change_tracking: bool = False
     template: bool = False
+    encrypted: bool = False
+    """True encrypts its home and its disks with a key that the hosts have."""
     disk_files: bool = True
     """False leaves the disks out of the datastore's directory, for inventories of thousands."""
 

@@ -157,6 +157,19 @@ class WriteNotPermitted(DiskAccessFailed):
     retryable = False
 
 
+class ReadNotPermitted(DiskAccessFailed):
+    """The ticket does not allow reading this disk."""
+
+    code = "transport.read_not_permitted"
+    message_template = (
+        "{path} could not be {operation} over {mode}: the ticket does not cover the disk ({detail})."
+    )
+    hint_template = (
+        "Run the task again, for the disk may have moved meanwhile; when it stays, look whether the disk still "
+        "belongs to the VM."
+    )
+
+
 class DiskSizeDiffers(DiskAccessFailed):
     """The opened disk is not as large as the platform said."""
 

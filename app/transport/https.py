@@ -2,7 +2,7 @@
 
 Several keep-alive connections carry one range each; they are read in the order of the requests, while the
 others fill their sockets' buffers. What cannot be read this way is refused at once, with the reason: deltas of
-snapshots, disks of object stores, formats other than a plain file.
+snapshots, encrypted disks, disks of object stores, formats other than a plain file.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ from app.transport.datastore_file import DatastoreFile
 from app.transport.errors import DiskSizeDiffers, FileNotReadable, LinkFailure, MalformedAnswer
 from app.transport.http_range import RangeConnection, UnexpectedStatus
 from app.transport.options import TransportOptions
-from app.transport.reasons import IS_DELTA
+from app.transport.reasons import IS_DELTA, IS_ENCRYPTED
 
 
 class HttpsReader:
@@ -55,6 +55,8 @@ class HttpsReader:
         self._fetches: deque[_Fetch] = deque()
         self._reading = False
         self._closed = False
+        if disk.is_encrypted:
+            raise self._attempt.error(FileNotReadable, detail=IS_ENCRYPTED)
         if disk.is_delta or descriptor.looks_like_delta(disk.path):
             raise self._attempt.error(FileNotReadable, detail=IS_DELTA)
 

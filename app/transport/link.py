@@ -34,6 +34,7 @@ from app.transport.reasons import (
 
 SLICE_S = 0.25
 """Longest wait between two looks at the cancel token."""
+_SCRATCH_BYTES = 256 * 1024
 
 _KERNEL_TIMEOUTS = hasattr(socket, "MSG_WAITALL") and hasattr(socket.socket, "sendmsg")
 """True on POSIX. On Windows a socket is in no defined state after ``SO_RCVTIMEO`` struck."""
@@ -172,6 +173,18 @@ class Link:
             if not count:
                 raise LinkClosed(HOST_CLOSED)
             return count
+
+    def pass_over(self, *, within_s: float) -> None:
+        """Receive whatever still comes, and forget it, until the other side closes the connection.
+
+        Raises:
+            LinkFailure: it was closed, or not in time.
+            TaskCancelled: cancelled while waiting.
+        """
+        limit = time.monotonic() + within_s
+        scratch = memoryview(bytearray(_SCRATCH_BYTES))
+        while time.monotonic() < limit:
+            self.receive_some(scratch, within_s=max(0.0, limit - time.monotonic()))
 
     def receive(self, size_bytes: int, *, within_s: float) -> bytes:
         """Return exactly so many bytes; meant for small pieces.

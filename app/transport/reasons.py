@@ -23,6 +23,7 @@ ANSWERS_TOO_SLOW: Final = MessageKind("link.answers_too_slow", "the answers in f
 ACKNOWLEDGEMENTS_TOO_SLOW: Final = MessageKind(
     "link.acknowledgements_too_slow", "the acknowledgements took too long"
 )
+OUT_OF_STEP: Final = MessageKind("link.out_of_step", "an earlier refusal leaves open what the host sends next")
 NO_CONNECTION_LEFT: Final = MessageKind("link.none_left", "no connection is left")
 HANDSHAKE_FAILED: Final = MessageKind("link.handshake_failed", "the TLS handshake failed: {reason}")
 HOST_REFUSED: Final = MessageKind("host.refused", "the host refused the request with the error {code}")
@@ -40,6 +41,10 @@ NOT_LOCAL: Final = MessageKind("transport.not_local", "the disk is on the platfo
 NO_MODE_ALLOWED: Final = MessageKind("transport.no_mode_allowed", "no mode is allowed")
 
 IS_DELTA: Final = MessageKind("disk.is_delta", "it is a snapshot's delta, which holds only part of the disk")
+IS_ENCRYPTED: Final = MessageKind(
+    "disk.is_encrypted",
+    "the disk is encrypted, and a file that is fetched holds its encrypted bytes; only its host reads it in plain",
+)
 SEVERAL_EXTENTS: Final = MessageKind(
     "disk.several_extents", "its descriptor names {count} {count:extent/extents} instead of one plain file"
 )

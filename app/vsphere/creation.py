@@ -44,6 +44,7 @@ from app.vsphere.rebuild import (
     Identity,
     Rebuilt,
     finishing_spec,
+    is_encrypted,
     mac_addresses_of,
     origin_of,
     rebuild,
@@ -214,7 +215,7 @@ class Creation:
         if spec is not None:
             warnings += self._reconfigured(vm, spec)
         nvram = files.files.get(NVRAM_FILE)
-        if nvram is not None:
+        if nvram is not None and not is_encrypted(job.saved.config):
             warnings += self._stored_nvram(vm, job, config, nvram)
         lacking = tuple(_changed_identity(job, config, devices))
         return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)

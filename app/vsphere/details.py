@@ -35,7 +35,7 @@ def vm_details(connection: Connection, vm: VmId) -> VmDetails:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
     summary = read_vm(connection, vm)
-    row = read(connection.query(), connection.vm(vm), "config.hardware.device", "snapshot")
+    row = read(connection.query(), connection.vm(vm), "config.hardware.device", "config.keyId", "snapshot")
     devices = row.need("config.hardware.device")
     if devices is None:
         raise vmodl.fault.SystemError(
@@ -43,34 +43,38 @@ def vm_details(connection: Connection, vm: VmId) -> VmDetails:
         )
     return VmDetails(
         summary=summary,
-        disks=disks_of(devices),
+        disks=disks_of(devices, is_encrypted=row.get("config.keyId") is not None),
         snapshots=tuple(snapshots_in(vm, row.get("snapshot"))),
     )
 
 
-def disks_of(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+def disks_of(devices: Sequence[Any], *, is_encrypted: bool = False) -> tuple[VirtualDisk, ...]:
     """Return the disks of a VM, with the reason for those that snapshots leave out, and without change ids.
 
     A live VM's change id is not one to keep: it moves on with the next snapshot.
+
+    Args:
+        devices: the VM's.
+        is_encrypted: whether the VM itself is; then every disk is taken for encrypted.
     """
-    return tuple(replace(disk, change_id=None) for disk in _disks(devices))
+    return tuple(replace(disk, change_id=None) for disk in _disks(devices, is_encrypted=is_encrypted))
 
 
-def frozen_disks_of(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+def frozen_disks_of(devices: Sequence[Any], *, is_encrypted: bool = False) -> tuple[VirtualDisk, ...]:
     """Return the disks of a snapshot's configuration that take part in it, with their change ids."""
-    return tuple(disk for disk in _disks(devices) if disk.unsupported_reason is None)
+    return tuple(disk for disk in _disks(devices, is_encrypted=is_encrypted) if disk.unsupported_reason is None)
 
 
-def _disks(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+def _disks(devices: Sequence[Any], *, is_encrypted: bool) -> tuple[VirtualDisk, ...]:
     controllers = {device.key: device for device in devices if isinstance(device, _device.VirtualController)}
     return tuple(
-        _disk(device, controllers.get(device.controllerKey or 0))
+        _disk(device, controllers.get(device.controllerKey or 0), is_encrypted=is_encrypted)
         for device in devices
         if isinstance(device, _device.VirtualDisk)
     )
 
 
-def _disk(disk: Any, controller: Any) -> VirtualDisk:
+def _disk(disk: Any, controller: Any, *, is_encrypted: bool) -> VirtualDisk:
     backing = disk.backing
     return VirtualDisk(
         key=disk.key,
@@ -82,7 +86,17 @@ def _disk(disk: Any, controller: Any) -> VirtualDisk:
         unsupported_reason=unsupported_reason(disk, controller),
         change_id=getattr(backing, "changeId", None) or None,
         is_delta=getattr(backing, "parent", None) is not None,
+        is_encrypted=is_encrypted or has_key(backing),
     )
+
+
+def has_key(backing: Any) -> bool:
+    """Return whether a disk, or one of its parents, is encrypted (protocols page *NFC*, section 4a.10)."""
+    while backing is not None:
+        if getattr(backing, "keyId", None) is not None:
+            return True
+        backing = getattr(backing, "parent", None)
+    return False
 
 
 def capacity_of(disk: Any) -> int:

@@ -8,6 +8,11 @@ BOOT_ORDER: Final = MessageKind(
     "restored.boot_order", "The boot order and the video card could not be set: {reason}."
 )
 NVRAM: Final = MessageKind("restored.nvram", "The firmware's settings (NVRAM) could not be restored: {reason}.")
+NVRAM_ENCRYPTED: Final = MessageKind(
+    "restored.nvram_encrypted",
+    "The firmware's settings (NVRAM) of the encrypted VM are encrypted, so the restored VM, which is not, "
+    "begins with new ones.",
+)
 NEW_BIOS_UUID: Final = MessageKind("restored.new_bios_uuid", "The platform gave the VM a new BIOS UUID.")
 NEW_INSTANCE_UUID: Final = MessageKind(
     "restored.new_instance_uuid",

@@ -13,7 +13,7 @@ from pyVmomi import vim
 from app.domain.messages import Message
 from app.domain.vms import VmPlacement
 from app.vsphere.adapter_networks import NetworkChoices
-from app.vsphere.deviations import GUEST_UNKNOWN, WAS_ENCRYPTED, WAS_MANAGED
+from app.vsphere.deviations import GUEST_UNKNOWN, NVRAM_ENCRYPTED, WAS_ENCRYPTED, WAS_MANAGED
 from app.vsphere.hardware_versions import VersionChoice, choose_version, known_guest
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import Origin, Place
@@ -240,10 +240,18 @@ def _eager_bytes(device: Any) -> int:
     return int(device.capacityInBytes) if getattr(backing, "eagerlyScrub", None) else 0
 
 
+def is_encrypted(config: Any) -> bool:
+    """Return whether the files of a VM's home, its NVRAM among them, are encrypted; its ConfigInfo says so.
+
+    A VM that is created again is not: its firmware could not read an encrypted NVRAM.
+    """
+    return config.keyId is not None
+
+
 def _losses(config: Any) -> list[Message]:
     losses = []
-    if config.keyId is not None:
-        losses.append(WAS_ENCRYPTED.fill())
+    if is_encrypted(config):
+        losses += [WAS_ENCRYPTED.fill(), NVRAM_ENCRYPTED.fill()]
     if config.managedBy is not None and config.managedBy.extensionKey:
         losses.append(WAS_MANAGED.fill(manager=config.managedBy.extensionKey))
     return losses

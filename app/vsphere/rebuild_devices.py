@@ -13,7 +13,7 @@ from pyVmomi import vim
 
 from app.domain.messages import Message, MessageKind
 from app.vsphere.adapter_networks import NetworkChoices, choose_network, network_backing
-from app.vsphere.details import capacity_of, unsupported_reason
+from app.vsphere.details import capacity_of, has_key, unsupported_reason
 from app.vsphere.deviations import (
     DEVICE_LEFT_OUT,
     DISCONNECTED,
@@ -222,7 +222,7 @@ class _Rebuilder:
         saved = disk.backing
         if isinstance(saved, _device.VirtualDisk.RawDiskMappingVer1BackingInfo):
             self._warn(WAS_RAW, disk=_label(disk))
-        if getattr(saved, "keyId", None) is not None:
+        if has_key(saved):
             self._warn(DISK_WAS_ENCRYPTED, disk=_label(disk))
         # Where it is unknown whether a disk is thin (seSparse, raw devices) it takes no more space than it has to.
         thin = getattr(saved, "thinProvisioned", None)

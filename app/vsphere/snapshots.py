@@ -5,7 +5,6 @@ Source: protocols page *vSphere facts*, section "Snapshots".
 
 import contextlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +93,7 @@ class Snapshots:
             crash_consistent = snapshot is None
             if snapshot is None:
                 snapshot = self.take(vm, name, cancel=cancel)
-            disks = frozen_disks_of(self._frozen_devices(vm, snapshot, name))
+            disks = self._first_look(vm, snapshot, name)
         except FAILURES as error:
             raise self._failure(error, vm_name, Done.CREATED) from error
         return FrozenVm(
@@ -142,18 +141,17 @@ class Snapshots:
         except _UNKNOWN_METHOD:
             return tasks.start_task(self._session, start_older)
 
-    def _frozen_devices(self, vm: VmId, snapshot: SnapshotId, name: str) -> Sequence[Any]:
+    def _first_look(self, vm: VmId, snapshot: SnapshotId, name: str) -> tuple[VirtualDisk, ...]:
         try:
-            devices = self._session.run(lambda connection: snapshot_devices(connection, snapshot))
+            return self._session.run(lambda connection: _frozen_disks(connection, snapshot))
         except BaseException:  # as above
             self._undo(vm, name, None)
             raise
-        return devices
 
     def disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
         """Return the disks of a snapshot as they lie now; see ``Hypervisor.frozen_disks``."""
         try:
-            return frozen_disks_of(self._session.run(lambda connection: snapshot_devices(connection, snapshot)))
+            return self._session.run(lambda connection: _frozen_disks(connection, snapshot))
         except vmodl.fault.ManagedObjectNotFound as error:
             raise self.gone(vm) from error
 
@@ -331,6 +329,13 @@ def snapshot_devices(connection: Connection, snapshot: SnapshotId) -> list[Any]:
     reference = connection.object(vim.vm.Snapshot, snapshot)
     devices = read(connection.query(), reference, "config.hardware.device").need("config.hardware.device")
     return list(devices or ())
+
+
+def _frozen_disks(connection: Connection, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
+    reference = connection.object(vim.vm.Snapshot, snapshot)
+    row = read(connection.query(), reference, "config.hardware.device", "config.keyId")
+    is_encrypted = row.get("config.keyId") is not None
+    return frozen_disks_of(row.need("config.hardware.device") or (), is_encrypted=is_encrypted)
 
 
 def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:

@@ -34,7 +34,7 @@ from cryptography.x509.oid import NameOID
 from app.core.access import AccessMode, DiskAddress, NfcTicket
 from app.domain.ids import VmId
 from app.simulator.nfc import NfcFaults, NfcOptions, NfcServer, NfcTls, TicketStore
-from app.simulator.storage import DiskInUse, DiskNotFound, DiskStore, SimDatastore, SimDisk
+from app.simulator.storage import DiskForbidden, DiskInUse, DiskStore, SimDatastore, SimDisk
 
 VM = VmId("vm-1")
 DISK_KEY = 2000
@@ -175,7 +175,7 @@ class NfcLab:
         if path in self.locked:
             raise DiskInUse(f"{path} is locked by a running VM")
         if vm_moid != VM:
-            raise DiskNotFound(f"{vm_moid} has no disk {path}")
+            raise DiskForbidden(f"{path} is not a disk of {vm_moid}")
         return self.store.open(path)
 
 

@@ -75,6 +75,7 @@ class ChangeQuery:
             capacity_bytes=disk.capacity_bytes,
             snapshot=self._frozen.snapshot,
             is_delta=disk.is_delta,
+            is_encrypted=disk.is_encrypted,
         )
 
     def changes(self, plan: BackupPlan) -> tuple[BackupPlan, dict[int, DiskExtents]]:

@@ -289,7 +289,12 @@ def _pairs(point: RestorePoint, created: CreatedVm, name: str) -> list[_Pair]:
 
 def _address(vm: VmId, vm_name: str, disk: VirtualDisk) -> DiskAddress:
     return DiskAddress(
-        vm=vm, vm_name=vm_name, disk_key=disk.key, path=disk.path, capacity_bytes=disk.capacity_bytes
+        vm=vm,
+        vm_name=vm_name,
+        disk_key=disk.key,
+        path=disk.path,
+        capacity_bytes=disk.capacity_bytes,
+        is_encrypted=disk.is_encrypted,
     )
 
 

@@ -12,9 +12,9 @@ before CLOSE_FILE or CLOSE_SESSION is answered.
 
 What the page leaves open and this server decides:
 
-* an error answer (type 1) has the payload u32 code, u32 0, then a text in ASCII; it has no extra. Codes:
-  2 bad request, 3 no resources (buffers), 4 file locked (the running leaf), 5 no such file, 6 I/O failed,
-  7 no space, 0x0b writing refused (known from the wire);
+* how it says no is chosen (:class:`RefusalForm`): an ERROR frame (type 1) with u32 code, u32 0 and a text in
+  ASCII; one that announces the text behind it, with the ordinary answer following; or that answer's status alone.
+  Codes: 5 no memory and 0x0b no permission are known from the wire, the others are in :class:`NfcCode`;
 * after an error answer the session goes on; after bytes that are no NFC the connection is closed;
 * buffers are at most 8 MiB each; the sum over all sessions is limited per host;
 * CLOSE_FILE and CLOSE_SESSION are answered with 8 and 4 zero bytes, SET_RES_POOL with 4;
@@ -24,10 +24,10 @@ Threads: the session's thread does everything for its connection, with the disk'
 while it sends. Memory per connection: 1 MiB, and two buffers of the size the client chose.
 """
 
-from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls
+from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls, ScriptedRefusal
 from app.simulator.nfc.server import NfcOptions, NfcServer
 from app.simulator.nfc.tickets import Ticket, TicketStore
-from app.simulator.nfc.wire import NfcCode
+from app.simulator.nfc.wire import NfcCode, RefusalForm
 
 __all__ = [
     "DiskResolver",
@@ -37,6 +37,8 @@ __all__ = [
     "NfcOptions",
     "NfcServer",
     "NfcTls",
+    "RefusalForm",
+    "ScriptedRefusal",
     "Ticket",
     "TicketStore",
 ]

@@ -21,7 +21,8 @@ class DiskResolver(Protocol):
             writable: whether it is opened for writing.
 
         Raises:
-            DiskNotFound: the VM has no such disk.
+            DiskNotFound: there is no such disk.
+            DiskForbidden: it is another VM's.
             DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
             StorageError: its files cannot be opened.
         """
@@ -42,6 +43,20 @@ class Interruption(Protocol):
         ...
 
 
+class ScriptedRefusal(Protocol):
+    """What a fault script lets a host say to a request that it would carry out otherwise."""
+
+    @property
+    def code(self) -> int:
+        """The code of the answer."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The words of the answer, where its form has any."""
+        ...
+
+
 class NfcFaults(Protocol):
     """The part of the fault script that concerns NFC. Thread: any."""
 
@@ -49,11 +64,27 @@ class NfcFaults(Protocol):
         """Count bytes that travel; return what is to happen to this connection now."""
         ...
 
+    def nfc_read_refused(self) -> ScriptedRefusal | None:
+        """Count a read; return how it is to be refused, None to carry it out."""
+        ...
+
+    def nfc_write_refused(self) -> ScriptedRefusal | None:
+        """Count a write; return how it is to be refused, None to carry it out."""
+        ...
+
 
 class NoFaults:
     """Lets everything go well."""
 
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
+        """Return None."""
+        return None
+
+    def nfc_read_refused(self) -> ScriptedRefusal | None:
+        """Return None."""
+        return None
+
+    def nfc_write_refused(self) -> ScriptedRefusal | None:
         """Return None."""
         return None
 

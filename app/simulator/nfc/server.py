@@ -15,6 +15,7 @@ from app.simulator.nfc.session import NfcSession, NfcSurroundings, ProtocolViola
 from app.simulator.nfc.streams import RESET_ON_CLOSE, ByteStream, ConnectionEnded, PlainStream, TlsStream
 from app.simulator.nfc.tickets import TicketStore
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter
+from app.simulator.nfc.wire import RefusalForm
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ class NfcOptions:
     """What tickets name: ``vpxa-nfc`` through vCenter, ``nfc`` on a bare ESXi."""
     buffer_budget_bytes: int = 96 << 20
     """Sum of all sessions' buffers: 48 MiB on ESXi 6 and 7, 96 MiB on 8."""
+    refusal_form: RefusalForm = RefusalForm.IN_FRAME
+    """How it says no; hosts differ."""
     shuffle_seed: int | None = None
     """Not None: fragments of read answers come in a random order that follows from the seed."""
 
@@ -181,6 +184,8 @@ class NfcServer:
                 resolver=self._resolver,
                 budget=self._budget,
                 interrupter=interrupter,
+                faults=self._faults,
+                refusal_form=self._options.refusal_form,
                 shuffle=None if seed is None else Random(seed + number),  # noqa: S311 - an order, not a secret
                 socket_buffers=buffers,
             )

@@ -8,14 +8,15 @@ from random import Random
 
 from app.simulator.nfc import codecs, wire
 from app.simulator.nfc.codecs import BadFragment, Compression
-from app.simulator.nfc.ports import DiskResolver
+from app.simulator.nfc.ports import DiskResolver, NfcFaults
 from app.simulator.nfc.resources import BufferBudget, allocation_bitmap
 from app.simulator.nfc.streams import ByteStream
 from app.simulator.nfc.tickets import Ticket
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter, ReadOrder, ReadPump, WriteOrder
-from app.simulator.nfc.wire import Classic, Frame, NfcCode
+from app.simulator.nfc.wire import Classic, Frame, NfcCode, RefusalForm
 from app.simulator.storage import (
     DatastoreFull,
+    DiskForbidden,
     DiskFrozen,
     DiskInUse,
     DiskNotFound,
@@ -33,6 +34,13 @@ _MOST_OPEN_FILES = 16
 _MOST_GATHERED = 16
 _MOST_WRITES = 256
 _MOST_CHUNKS = 64 << 20
+_REQUEST_OVERHEAD_BYTES = 24
+"""What a host needs for a request besides its data (protocols page *NFC*, section 4a.13)."""
+
+# The words of real hosts (section 4a.13).
+PERMISSION_FAILED = "NfcAioProcessOpenFileMsg: permission check failed"
+LEAF_IN_USE = "Thin/TBZ/Sparse disks cannot be opened in multiwriter mode"
+NOT_LOCKED = "DiskLib error 16392: Failed to lock the file"
 
 
 class ProtocolViolation(Exception):
@@ -42,7 +50,7 @@ class ProtocolViolation(Exception):
 class Refusal(Exception):
     """A request is answered with an error, and the session goes on."""
 
-    def __init__(self, code: NfcCode, text: str) -> None:
+    def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
@@ -58,6 +66,8 @@ class NfcSurroundings:
     interrupter: Interrupter
     shuffle: Random | None
     """Not None: fragments go out in any order, across the read requests that are waiting."""
+    faults: NfcFaults
+    refusal_form: RefusalForm
     socket_buffers: tuple[int, int]
     """Sizes of the socket's send and receive buffer."""
 
@@ -167,7 +177,7 @@ class NfcSession:
         except struct.error as error:
             raise ProtocolViolation(f"request {request.kind} of {len(request.payload)} bytes") from error
         except Refusal as refusal:
-            answer = wire.error_frame(request.op_id, refusal.code, refusal.text)
+            answer = self._refuse(request, refusal)
         self._stream.send(answer)
 
     def _open_session(self, request: _Request) -> bytes:
@@ -180,7 +190,8 @@ class NfcSession:
         self._with.budget.give_back(self._reserved_bytes)
         self._reserved_bytes = 0
         if not self._with.budget.take(wanted):
-            raise Refusal(NfcCode.NO_RESOURCES, "no buffer memory is left on this host")
+            needed = buffer_bytes + _REQUEST_OVERHEAD_BYTES
+            raise Refusal(NfcCode.NO_MEMORY, f"Failed to allocate the requested {needed} bytes")
         self._reserved_bytes = wanted
         self._buffer_bytes = buffer_bytes
         self._pump = ReadPump(self._stream, buffer_bytes, self._with.interrupter)
@@ -208,7 +219,7 @@ class NfcSession:
         if kind != wire.FILE_TYPE_DISK:
             raise Refusal(NfcCode.BAD_REQUEST, f"files of type {kind} are not served")
         if writable and not self._with.ticket.writable:
-            raise Refusal(NfcCode.WRITE_REFUSED, "the ticket does not allow writing")
+            raise Refusal(NfcCode.PERMISSION, PERMISSION_FAILED)
         if len(self._files) >= _MOST_OPEN_FILES:
             raise Refusal(NfcCode.NO_RESOURCES, "too many open files")
         disk = self._resolve(path, writable=writable)
@@ -236,7 +247,9 @@ class NfcSession:
         try:
             disk = self._with.resolver.resolve_disk(ticket.vm_moid, ticket.disk_key, path, writable=writable)
         except DiskInUse as error:
-            raise Refusal(NfcCode.FILE_LOCKED, str(error)) from error
+            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED if writable else LEAF_IN_USE) from error
+        except DiskForbidden as error:
+            raise Refusal(NfcCode.PERMISSION, PERMISSION_FAILED) from error
         except InvalidDatastorePath as error:
             raise Refusal(NfcCode.BAD_REQUEST, str(error)) from error
         except DiskNotFound as error:
@@ -244,7 +257,7 @@ class NfcSession:
         except StorageError as error:
             raise Refusal(NfcCode.IO_FAILED, str(error)) from error
         if writable and disk.is_frozen:
-            raise Refusal(NfcCode.FILE_LOCKED, f"{path} is the parent of another disk")
+            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED)
         return disk
 
     def _close_file(self, request: _Request) -> bytes:
@@ -295,7 +308,7 @@ class NfcSession:
             try:
                 orders.append(self._read_order(following))
             except Refusal as refusal:
-                self._stream.send(wire.error_frame(following.op_id, refusal.code, refusal.text))
+                self._stream.send(self._refuse(following, refusal))
 
     def _read_order(self, request: _Request) -> ReadOrder:
         handle, operation, offset, length_bytes, *_ = wire.IO_REQUEST.unpack(request.payload)
@@ -304,6 +317,8 @@ class NfcSession:
             compression = Compression(operation >> 32)
         except ValueError as error:
             raise Refusal(NfcCode.BAD_REQUEST, f"unknown compression {operation >> 32}") from error
+        if scripted := self._with.faults.nfc_read_refused():
+            raise Refusal(scripted.code, scripted.text)
         if operation & 0xFFFFFFFF != wire.OP_READ or not 0 < length_bytes < 1 << 32:
             raise Refusal(NfcCode.BAD_REQUEST, "not a read")
         if offset + length_bytes > disk.capacity_bytes:
@@ -325,7 +340,7 @@ class NfcSession:
         order.received_bytes += fragment.plain_bytes
         if order.is_complete:
             del self._writes[request.op_id]
-            self._stream.send(order.answer(request.op_id))
+            self._stream.send(order.answer(request.op_id, self._with.refusal_form))
 
     def _begin_write(self, request: _Request, fragment: wire.Fragment) -> WriteOrder:
         if len(self._writes) >= _MOST_WRITES:
@@ -335,13 +350,15 @@ class NfcSession:
         if file is None:
             order.failure = (NfcCode.BAD_REQUEST, f"there is no open file {fragment.handle}")
         elif not file.writable:
-            order.failure = (NfcCode.WRITE_REFUSED, "the file is open for reading")
+            order.failure = (NfcCode.PERMISSION, "the file is open for reading")
+        elif scripted := self._with.faults.nfc_write_refused():
+            order.failure = (scripted.code, scripted.text)
         self._writes[request.op_id] = order
         return order
 
     def _write_fragment(
         self, order: WriteOrder, fragment: wire.Fragment, extra: memoryview
-    ) -> tuple[NfcCode, str] | None:
+    ) -> tuple[int, str] | None:
         problem = order.problem_with(fragment)
         if problem is not None or order.disk is None:
             return NfcCode.BAD_REQUEST, problem or "no file"
@@ -357,6 +374,19 @@ class NfcSession:
         except OSError as error:
             return NfcCode.IO_FAILED, error.strerror or "the file cannot be written"
         return None
+
+    def _refuse(self, request: _Request, refusal: Refusal) -> bytes:
+        form = self._with.refusal_form
+        if form is RefusalForm.IN_STATUS and request.kind == Frame.IO:
+            return self._failed_read(request, refusal.code)
+        return wire.refusal(form, request.kind, request.op_id, refusal.code, refusal.text)
+
+    def _failed_read(self, request: _Request, code: int) -> bytes:
+        """Build an answer with a failed status, and with bytes that are no data."""
+        _, _, offset, length_bytes, *_ = wire.IO_REQUEST.unpack(request.payload)
+        sent: int = min(length_bytes, self._buffer_bytes)
+        payload = wire.IO_FRAGMENT.pack(code, wire.OP_READ, offset, length_bytes & 0xFFFFFFFF, 0, sent, sent, 0)
+        return wire.frame(Frame.IO, request.op_id, payload) + b"\xdb" * sent
 
     # ---- inside ----------------------------------------------------------------------------------------
 

@@ -182,7 +182,7 @@ class WriteOrder:
     """None when the request names no open file; it then only waits to be refused."""
     first: wire.Fragment
     received_bytes: int = 0
-    failure: tuple[wire.NfcCode, str] | None = None
+    failure: tuple[int, str] | None = None
     """The first thing that went wrong; it is answered after the last fragment."""
     seen: set[int] = field(default_factory=set)
 
@@ -203,10 +203,10 @@ class WriteOrder:
             return "the write reaches beyond the disk"
         return None
 
-    def answer(self, op_id: int) -> bytes:
-        """Build the one answer of 44 bytes, or the error answer."""
+    def answer(self, op_id: int, form: wire.RefusalForm) -> bytes:
+        """Build the one answer of 44 bytes, or the refusal."""
         if self.failure is not None:
-            return wire.error_frame(op_id, *self.failure)
+            return wire.refusal(form, wire.Frame.IO, op_id, *self.failure)
         payload = wire.IO_FRAGMENT.pack(
             0, wire.OP_WRITE, self.first.offset, self.first.total_bytes, 0, self.first.total_bytes, 0, 0
         )

@@ -1,8 +1,8 @@
-"""Layouts and numbers of NFC messages (protocols page *NFC*, sections 3 and 4). All integers little-endian."""
+"""Layouts and numbers of NFC messages (protocols page *NFC*, sections 3, 4 and 4a). All integers little-endian."""
 
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 LIB_VERSION = 11
 
@@ -60,15 +60,30 @@ class Frame(IntEnum):
 
 
 class NfcCode(IntEnum):
-    """Codes of error answers. 0x0b is known from the wire; the others are this simulator's own choice."""
+    """Codes of error answers.
+
+    Known from the wire are NO_MEMORY and PERMISSION (section 4a.13); the others are this simulator's own choice.
+    """
 
     BAD_REQUEST = 0x02
-    NO_RESOURCES = 0x03
+    FILE_NOT_FOUND = 0x03
     FILE_LOCKED = 0x04
-    FILE_NOT_FOUND = 0x05
+    NO_MEMORY = 0x05
     IO_FAILED = 0x06
     NO_SPACE = 0x07
-    WRITE_REFUSED = 0x0B
+    NO_RESOURCES = 0x08
+    PERMISSION = 0x0B
+
+
+class RefusalForm(Enum):
+    """How a host says no (section 4a.1 and 4a.2)."""
+
+    IN_FRAME = "in the frame"
+    """An ERROR frame with the text in its payload, and nothing else."""
+    BEHIND_FRAME = "behind the frame"
+    """An ERROR frame of 16 bytes with the text behind it, then the ordinary answer with its status set."""
+    IN_STATUS = "in the status"
+    """The ordinary answer with its status set, where it has one; otherwise as in the frame."""
 
 
 OPEN_SESSION = struct.Struct("<4I")
@@ -133,6 +148,30 @@ def frame(kind: Frame, op_id: int, payload: bytes) -> bytes:
     return HEADER.pack(MAGIC, kind, len(payload), op_id) + payload
 
 
-def error_frame(op_id: int, code: NfcCode, text: str) -> bytes:
-    """Build an error answer: payload u32 code, u32 0, then the text in ASCII; no extra."""
-    return frame(Frame.ERROR, op_id, struct.pack("<II", code, 0) + text.encode("ascii", "replace"))
+_STATUS_FRAMES = frozenset({Frame.OPEN_FILE, Frame.IO})
+_ANSWER_BYTES: dict[int, int] = {
+    Frame.OPEN_SESSION: OPEN_SESSION.size,
+    Frame.CLOSE_SESSION: U32.size,
+    Frame.OPEN_FILE: OPEN_FILE_ANSWER.size,
+    Frame.CLOSE_FILE: U64.size,
+    Frame.IO: IO_FRAGMENT.size,
+    Frame.SET_SOCK_OPTS: SOCK_OPTS.size,
+    Frame.SET_RES_POOL: U32.size,
+    Frame.DDB_GET: DDB_ANSWER.size,
+    Frame.QUERY_ALLOCATED: QUERY_ALLOCATED.size,
+}
+
+
+def refusal(form: RefusalForm, kind: int, op_id: int, code: int, text: str) -> bytes:
+    """Build the answer to a request of a kind that is refused."""
+    words = text.encode("ascii", "replace")
+    if form is RefusalForm.IN_FRAME or kind not in _ANSWER_BYTES:
+        return frame(Frame.ERROR, op_id, struct.pack("<II", code, 0) + words)
+    has_status = kind in _STATUS_FRAMES
+    if form is RefusalForm.IN_STATUS and not has_status:
+        return frame(Frame.ERROR, op_id, struct.pack("<II", code, 0) + words)
+    status = U64.pack(code) if has_status else b""
+    answer = frame(Frame(kind), op_id, status.ljust(_ANSWER_BYTES[kind], b"\0"))
+    if form is RefusalForm.IN_STATUS:
+        return answer
+    return frame(Frame.ERROR, op_id, struct.pack("<QII", code, 0, len(words))) + words + answer

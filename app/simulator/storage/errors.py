@@ -21,6 +21,10 @@ class DiskNotFound(StorageError):
     """There is no disk at that path."""
 
 
+class DiskForbidden(StorageError):
+    """The disk belongs to another VM."""
+
+
 class DiskExists(StorageError):
     """Something is in the way of a new disk or file."""
 

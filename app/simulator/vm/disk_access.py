@@ -1,6 +1,6 @@
 """Finds the disks that NFC and HTTPS may open, and refuses those that a running VM writes to."""
 
-from app.simulator.storage import DatastorePath, DiskInUse, DiskNotFound, SimDisk
+from app.simulator.storage import DatastorePath, DiskForbidden, DiskInUse, DiskNotFound, SimDisk
 from app.simulator.vm.machine import Machine
 from app.simulator.world import World
 
@@ -15,7 +15,8 @@ class VmDisks:
         """Return the disk at a datastore path, when this VM's ticket may open it.
 
         Raises:
-            DiskNotFound: the VM has no such disk.
+            DiskNotFound: there is no such disk.
+            DiskForbidden: it is another VM's.
             DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
             StorageError: its files cannot be opened.
         """
@@ -31,7 +32,10 @@ class VmDisks:
                         if machine.is_running and (writable or disk is tree.leaf):
                             raise DiskInUse(f"{path} is locked by the running VM {machine.name}")
                         return disk
-        raise DiskNotFound(f"{machine.name} has no disk {path} with the key of the ticket")
+        datastore = self._world.datastores.get(wanted.datastore)
+        if datastore is not None and datastore.resolve(wanted).is_file():
+            raise DiskForbidden(f"{path} is not a disk of {machine.name} with the key of the ticket")
+        raise DiskNotFound(f"{machine.name} has no disk {path}")
 
     def is_written_by_running_vm(self, path: DatastorePath) -> bool:
         """Return whether a file belongs to a disk that a running VM writes to."""

@@ -38,6 +38,7 @@ from app.simulator.vm.devices import (
 )
 from app.simulator.vm.disk_tree import DiskTree
 from app.simulator.vm.disks import described_disk
+from app.simulator.vm.encryption import encrypted
 from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.virtual_machine import VirtualMachine
@@ -86,7 +87,7 @@ def vm_from_spec(world: World, spec: VmSpec, place: SpecPlace) -> VirtualMachine
 
 def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> vim.vm.ConfigInfo:
     datastore = world.inventory.datastores[place.home.datastore]
-    return new_config(
+    config = new_config(
         NewVm(
             name=spec.name,
             vmx_path=str(place.home),
@@ -104,6 +105,7 @@ def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple
         ),
         link_controllers(_devices(world, spec, place, macs)),
     )
+    return encrypted(config) if spec.encrypted else config
 
 
 def _devices(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> Iterator[Device]:

@@ -3,7 +3,7 @@
 from app.domain.errors import OperationalError
 from app.transport import messages
 from app.transport.attempt import Attempt, Recovery
-from app.transport.errors import LinkFailure
+from app.transport.errors import HostRefusal, LinkFailure
 from app.transport.nfc.dialer import NfcDialer, OpenDisk, dial_first
 from app.transport.nfc.session import NfcSession
 from app.transport.reasons import NO_CONNECTION_LEFT
@@ -64,7 +64,7 @@ class NfcChannel:
             OperationalError: it cannot be had.
             TaskCancelled: cancelled meanwhile.
         """
-        self.drop()
+        self.drop(failure)
         while self._open is None:
             self.recovery.pause_after(failure)
             try:
@@ -83,11 +83,36 @@ class NfcChannel:
             open_bytes=open_bytes,
         )
 
-    def drop(self) -> None:
-        """Close the connection without a shutdown; never raises."""
-        if self._open is not None:
-            self._open.session.abort()
-            self._open = None
+    def renew(self) -> None:
+        """Go on with another session when a refusal leaves open what the host sends next in this one.
+
+        Raises:
+            OperationalError: none can be had.
+            TaskCancelled: cancelled meanwhile.
+        """
+        if self.session.is_in_step:
+            return
+        self.session.leave()
+        self._open = None
+        try:
+            self._open = self._dialer.dial()
+            self.file = self._open.file
+        except LinkFailure as failure:
+            self.restore(failure, 0)
+
+    def drop(self, failure: BaseException) -> None:
+        """End the session without waiting for its answers; never raises.
+
+        Args:
+            failure: why; a connection that broke is closed at once, on any other the host is told.
+        """
+        if self._open is None:
+            return
+        session, self._open = self._open.session, None
+        if isinstance(failure, LinkFailure) and not isinstance(failure, HostRefusal):
+            session.abort()
+        else:
+            session.leave()
 
     def farewell(self) -> None:
         """Close in order: file, session, connection; never raises. No answer may be outstanding."""

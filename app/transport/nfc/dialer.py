@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.core.access import AccessMode, DiskAddress, NfcTicket, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
+from app.domain.errors import DiskAccessFailed
 from app.domain.states import TransportMode
 from app.domain.words import Done
 from app.transport import messages
@@ -20,6 +21,7 @@ from app.transport.errors import (
     MalformedAnswer,
     PortBlocked,
     ProtocolViolated,
+    ReadNotPermitted,
     ServiceRefused,
     TicketRefused,
     TlsFailed,
@@ -150,8 +152,9 @@ class NfcDialer:
             return session.open_disk(self._disk.path, flags=flags)
         except HostRefusal as refusal:
             session.farewell()
-            writing = self._access is AccessMode.WRITE
-            kind = WriteNotPermitted if writing and refusal.code == wire.ERROR_NOT_WRITABLE else DiskOpenRefused
+            kind: type[DiskAccessFailed] = DiskOpenRefused
+            if refusal.code == wire.ERROR_NOT_PERMITTED:
+                kind = WriteNotPermitted if self._access is AccessMode.WRITE else ReadNotPermitted
             raise self.attempt.error(kind, detail=refusal) from refusal
 
 

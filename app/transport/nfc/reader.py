@@ -163,6 +163,7 @@ class NfcReader:
                 self._drain()
                 return self._channel.session.database_entry(self._channel.handle, key)
             except HostRefusal as refusal:
+                self._channel.renew()
                 raise self._channel.attempt.failed(refusal) from refusal
             except (LinkFailure, MalformedAnswer, TaskCancelled) as failure:
                 self._recover(failure)
@@ -174,8 +175,8 @@ class NfcReader:
         try:
             self._channel.session.hurry()
             self._drain(limit_s=self._options.close_timeout_s)
-        except (LinkFailure, MalformedAnswer):
-            self._channel.drop()
+        except (LinkFailure, MalformedAnswer) as failure:
+            self._channel.drop(failure)
         self._channel.farewell()
 
     def _ask_ahead(self, ahead: ReadAhead) -> None:
@@ -272,7 +273,7 @@ class NfcReader:
                 self._open_bytes = sum(awaited.length for awaited in missing)
                 self._channel.restore(failure, self._open_bytes)
             else:
-                self._channel.drop()
+                self._channel.drop(failure)
                 self._open_bytes = 0
                 if isinstance(failure, MalformedAnswer):
                     raise self._channel.attempt.error(ProtocolViolated, detail=failure) from failure
@@ -312,6 +313,7 @@ class NfcReader:
                 self._channel.log.info(
                     messages.ALLOCATION_UNKNOWN, path=self._channel.attempt.path, reason=refusal
                 )
+                self._channel.renew()
                 return None
             except (LinkFailure, MalformedAnswer, TaskCancelled) as failure:
                 self._recover(failure)

@@ -7,6 +7,7 @@ from app.transport.link import Link
 from app.transport.nfc import wire
 from app.transport.nfc.wire import Classic, Fragment, FrameHeader, FrameType, OpenedFile
 from app.transport.options import Compression, TransportOptions
+from app.transport.reasons import OUT_OF_STEP
 
 _PROTOCOL_VERSION = 11
 _CLIENT_NAME = "vddk"
@@ -14,6 +15,9 @@ _CLIENT_OPERATION = "nbdmode"
 _FEATURES = 3
 _MOST_BUFFERS = 4
 """Larger counts of buffers were never seen to be accepted."""
+_WITHOUT_EXTRA = (FrameType.OPEN_SESSION, FrameType.OPEN_FILE, FrameType.CLOSE_FILE, FrameType.CLOSE_SESSION)
+"""Requests whose ordinary answer nothing follows, also when they were refused."""
+_LONGEST_LEAVE_S = 2.0
 
 
 class BufferRefused(HostRefusal):
@@ -23,10 +27,14 @@ class BufferRefused(HostRefusal):
 class NfcSession:
     """An established session. Answers are received in the order in which the host sends them.
 
-    After any exception but :class:`HostRefusal` the session is of no use any more: abandon it with
-    :meth:`abort`.
+    After any exception but :class:`HostRefusal` the session is of no use any more, and after a refusal it is so
+    unless :attr:`is_in_step`: abandon it with :meth:`leave`, or with :meth:`abort` when the connection broke.
 
     Thread: one at a time.
+
+    Attributes:
+        buffer_bytes: size of the buffers that were agreed on.
+        is_in_step: whether it is certain what the host sends next.
     """
 
     def __init__(self, link: Link, options: TransportOptions, buffer_bytes: int) -> None:
@@ -38,7 +46,9 @@ class NfcSession:
         self._files: list[int] = []
         self._header = memoryview(bytearray(wire.HEADER_BYTES))
         self._payload = memoryview(bytearray(wire.IO_BYTES))
+        self._is_sending = False
         self.buffer_bytes = buffer_bytes
+        self.is_in_step = True
 
     @classmethod
     def establish(cls, link: Link, options: TransportOptions, buffer_bytes: int) -> Self:
@@ -71,6 +81,8 @@ class NfcSession:
             LinkFailure, MalformedAnswer, TaskCancelled: see :meth:`establish`.
         """
         payload = self._ask(FrameType.OPEN_FILE, wire.open_file(self._take_id(), path, flags=flags))
+        if status := wire.status_of(payload):
+            raise HostRefusal(FrameType.OPEN_FILE.name, status)
         opened = OpenedFile.decode(payload)
         self._files.append(opened.handle)
         return opened
@@ -112,7 +124,7 @@ class NfcSession:
             wire.read(number, handle, offset, length, compression)
             for number, (offset, length) in zip(ids, ranges, strict=True)
         ]
-        self._link.send(b"".join(requests), within_s=self._patience_s)
+        self._send(b"".join(requests), within_s=self._patience_s)
         return ids
 
     def send_write(
@@ -129,26 +141,32 @@ class NfcSession:
         for extra, compression, length in fragments:
             fragment = Fragment(wire.Operation.WRITE, compression, offset, total, position, length, len(extra))
             head = fragment.encode(number, handle)
-            self._link.send(head, extra, within_s=self._patience_s)
+            self._send(head, extra, within_s=self._patience_s)
             position += length
         return number
 
     def receive_io(self) -> tuple[int, memoryview | HostRefusal]:
         """Wait for the next answer to an IO and return its id with its payload, which is valid until the next.
 
-        The extra bytes of a fragment have to be taken with :meth:`receive_into` before anything else.
+        The extra bytes of a fragment have to be taken with :meth:`receive_into` before anything else. An answer
+        whose status says that the request failed is returned as a refusal, and so is an ERROR frame; the session
+        is out of step then, because other answers are on their way and perhaps one more to this request.
 
         Raises:
             LinkFailure, MalformedAnswer, TaskCancelled: see :meth:`establish`.
         """
         header = self._next_header()
         if header.kind == FrameType.ERROR:
-            return header.operation_id, self._refusal(header, "the transfer")
+            self.is_in_step = False
+            return header.operation_id, self._refusal(header, "the transfer")[0]
         if header.kind != FrameType.IO or header.payload_bytes != wire.IO_BYTES:
             raise MalformedAnswer(
                 f"a frame of type {header.kind} with {header.payload_bytes} bytes where data was due"
             )
         self._link.receive_into(self._payload, within_s=self._patience_s)
+        if status := wire.status_of(self._payload):
+            self.is_in_step = False
+            return header.operation_id, HostRefusal("the transfer", status)
         return header.operation_id, self._payload
 
     def receive_into(self, view: memoryview) -> None:
@@ -164,6 +182,9 @@ class NfcSession:
 
         No answer may be outstanding. A host that does not answer in time is left without more words.
         """
+        if not self.is_in_step:
+            self.leave()
+            return
         self.hurry()
         limit = self._patience_s
         try:
@@ -173,6 +194,26 @@ class NfcSession:
             self._link.send(wire.classic(Classic.SESSION_COMPLETE), within_s=limit)
         except (LinkFailure, MalformedAnswer):
             return  # the host lets go of the files when the connection ends
+        finally:
+            self._link.close()
+
+    def leave(self) -> None:
+        """Let the host close the files and the session, whatever it is sending; never raises.
+
+        Its answers are passed over until it ends the connection. A session that is merely cut off may keep its
+        disks locked for half an hour (protocols page *NFC*, section 4a.15).
+        """
+        self.hurry()
+        limit = min(self._patience_s, _LONGEST_LEAVE_S)
+        try:
+            if not self._is_sending:  # what follows a torn request would be taken for the rest of its data
+                closings = [wire.close_file(self._take_id(), handle) for handle in self._files]
+                closings.append(wire.close_session(self._take_id()))
+                for closing in (*closings, wire.classic(Classic.SESSION_COMPLETE)):
+                    self._link.send(closing, within_s=limit)
+                self._link.pass_over(within_s=limit)
+        except LinkFailure:
+            return
         finally:
             self._link.close()
 
@@ -221,14 +262,18 @@ class NfcSession:
 
     def _ask(self, kind: FrameType, request: bytes, *, within_s: float | None = None) -> bytes:
         """Send a request other than an IO and return the payload of its answer."""
+        if not self.is_in_step:
+            raise LinkFailure(OUT_OF_STEP)
         limit = within_s or self._options.handshake_timeout_s
         number = FrameHeader.decode(request[: wire.HEADER_BYTES]).operation_id
-        self._link.send(request, within_s=limit)
+        self._send(request, within_s=limit)
         header = self._next_header(within_s=limit)
         if header.operation_id != number:
             raise MalformedAnswer(f"an answer to request {header.operation_id} where {number} was asked")
         if header.kind == FrameType.ERROR:
-            raise self._refusal(header, kind.name)
+            refusal, is_announced = self._refusal(header, kind.name)
+            self.is_in_step = not is_announced or self._passes_over_answer(kind, number)
+            raise refusal
         if header.kind != kind:
             raise MalformedAnswer(f"an answer of type {header.kind} to {kind.name}")
         return self._link.receive(header.payload_bytes, within_s=limit)
@@ -243,7 +288,28 @@ class NfcSession:
             self._unawaited.discard(header.operation_id)
             self._link.receive(header.payload_bytes, within_s=limit)
 
-    def _refusal(self, header: FrameHeader, request: str) -> HostRefusal:
+    def _send(self, *buffers: bytes | memoryview, within_s: float) -> None:
+        self._is_sending = True
+        self._link.send(*buffers, within_s=within_s)
+        self._is_sending = False
+
+    def _refusal(self, header: FrameHeader, request: str) -> tuple[HostRefusal, bool]:
+        """Receive what an ERROR frame says; also return whether the ordinary answer still follows."""
         payload = self._link.receive(header.payload_bytes, within_s=self._patience_s)
-        code, text = wire.error_code(payload)
-        return HostRefusal(request, code, text)
+        error = wire.ErrorAnswer.decode(payload)
+        text = error.text
+        if error.text_bytes:
+            text = wire.readable(self._link.receive(error.text_bytes, within_s=self._patience_s))
+        return HostRefusal(request, error.code, text), error.is_announced
+
+    def _passes_over_answer(self, kind: FrameType, number: int) -> bool:
+        """Pass over the ordinary answer to a request that was refused; return whether that is what came."""
+        if kind not in _WITHOUT_EXTRA:
+            return False
+        limit = min(self._patience_s, self._options.close_timeout_s)
+        try:
+            header = self._next_header(within_s=limit)
+            self._link.receive(header.payload_bytes, within_s=limit)
+        except (LinkFailure, MalformedAnswer):
+            return False
+        return (header.kind, header.operation_id) == (kind, number)

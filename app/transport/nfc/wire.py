@@ -1,6 +1,6 @@
 """The bytes of NFC: classic messages and AIO frames, as values.
 
-Source of every number: protocols page *NFC*, sections 3 and 4. All integers are little-endian. Decoders take
+Source of every number: protocols page *NFC*, sections 3, 4 and 4a. All integers are little-endian. Decoders take
 exactly the bytes of one structure and check every field that could send a reader astray; what a page does not
 define is ignored.
 
@@ -27,12 +27,16 @@ LONGEST_CONTROL_BYTES: Final = 64 * 1024
 DISK_FILE: Final = 2
 READ_ONLY_FLAGS: Final = 0x1E
 READ_WRITE_FLAGS: Final = 0x1A
-ERROR_NOT_WRITABLE: Final = 0x0B
+ERROR_NOT_PERMITTED: Final = 0x0B
+"""The ticket does not allow what was asked: writing with a read ticket, a file of another VM (section 4a.13)."""
 
 _HEADER = struct.Struct("<4I")
 _IO = struct.Struct("<3Q5I")
 _READ = struct.Struct("<4Q3I")
-_OPENED = struct.Struct("<2Q2I4xQ4I8x")
+_OPENED = struct.Struct("<2Q2I4xQ4I")
+_OPENED_SIZES = (52, 60, 68)
+_STATUS = struct.Struct("<Q")
+_REFUSED = struct.Struct("<Q2I")
 _ALLOCATED = struct.Struct("<6Q")
 
 
@@ -176,9 +180,11 @@ class OpenedFile:
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
-        """Take the payload apart."""
-        _exactly(payload, _OPENED.size, "OPEN_FILE")
-        _, handle, _, _, capacity_bytes, sector_bytes, cylinders, heads, sectors = _OPENED.unpack(payload)
+        """Take the payload of an answer whose status is :func:`status_of` zero apart."""
+        if len(payload) not in _OPENED_SIZES:
+            raise MalformedAnswer(f"an answer to OPEN_FILE of {len(payload)} bytes")
+        fields = _OPENED.unpack_from(payload)
+        _, handle, _, _, capacity_bytes, sector_bytes, cylinders, heads, sectors = fields
         if not 0 < capacity_bytes < 1 << 63:
             raise MalformedAnswer(f"a disk of {capacity_bytes} bytes")
         return cls(handle, capacity_bytes, sector_bytes, cylinders, heads, sectors)
@@ -286,13 +292,46 @@ def close_session(operation_id: int) -> bytes:
     return frame(FrameType.CLOSE_SESSION, operation_id, struct.pack("<I", 0))
 
 
-def error_code(payload: bytes) -> tuple[int, str]:
-    """Return the code of an error answer, and the readable text behind it if there is one."""
-    if len(payload) < 4:
-        raise MalformedAnswer(f"an error answer of {len(payload)} bytes")
-    (code,) = struct.unpack_from("<I", payload)
-    text = payload[4:].decode("utf-8", "replace").strip("\0 ")
-    return code, text if text.isprintable() else ""
+def status_of(payload: bytes | bytearray | memoryview) -> int:
+    """Return the status of an answer to OPEN_FILE or IO: zero when what was asked for happened (section 4a.1)."""
+    if len(payload) < _STATUS.size:
+        raise MalformedAnswer(f"an answer of {len(payload)} bytes where a status was due")
+    status: int
+    (status,) = _STATUS.unpack_from(payload)
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """What the payload of an ERROR frame says (section 4a.2)."""
+
+    code: int
+    text: str
+    """What the host says in words, where that is inside the payload."""
+    text_bytes: int
+    """Bytes of text that follow on the wire; then the ordinary answer to the request comes too."""
+    is_announced: bool
+    """Whether the ordinary answer to the request still follows."""
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """Take the payload apart: 16 bytes that announce a text behind them, or a code with the text inside."""
+        if len(payload) < 4:
+            raise MalformedAnswer(f"an error answer of {len(payload)} bytes")
+        if len(payload) == _REFUSED.size:
+            code, zero, text_bytes = _REFUSED.unpack(payload)
+            if not zero and not code >> 32:
+                if text_bytes > LONGEST_CONTROL_BYTES:
+                    raise MalformedAnswer(f"an error answer with a text of {text_bytes} bytes")
+                return cls(code, "", text_bytes, is_announced=True)
+        (code,) = struct.unpack_from("<I", payload)
+        return cls(code, readable(payload[4:]), 0, is_announced=False)
+
+
+def readable(text: bytes) -> str:
+    """Return what a host says in words, or nothing when it cannot be shown."""
+    shown = text.decode("utf-8", "replace").strip("\0 ")
+    return shown if shown.isprintable() else ""
 
 
 def _exactly(payload: bytes | bytearray | memoryview, size_bytes: int, what: str) -> None:

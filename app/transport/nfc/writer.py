@@ -89,8 +89,8 @@ class NfcWriter:
                 self._receive_acknowledgement()
                 if time.monotonic() > limit:
                     raise LinkFailure(ACKNOWLEDGEMENTS_TOO_SLOW)
-        except (LinkFailure, MalformedAnswer):
-            self._channel.drop()
+        except (LinkFailure, MalformedAnswer) as failure:
+            self._channel.drop(failure)
         self._channel.farewell()
         self._unacknowledged.clear()
 
@@ -150,7 +150,7 @@ class NfcWriter:
                     failure = again
         except BaseException as error:
             self._lost = reason_of(error)
-            self._channel.drop()
+            self._channel.drop(failure)
             raise
 
     def _give_up_unless_broken(self, failure: Exception) -> None:

@@ -357,7 +357,7 @@ def test_cancelling_ends_the_wait_for_another_attempt(lab: Lab) -> None:
 
 def test_a_locked_disk_is_refused_in_plain_words(lab: Lab) -> None:
     lab.nfc.locked.add(lab.address.path)
-    with pytest.raises(DiskOpenRefused, match="locked by a running VM") as caught, reading(lab.nfc, lab.address):
+    with pytest.raises(DiskOpenRefused, match="multiwriter mode") as caught, reading(lab.nfc, lab.address):
         pass
     assert "snapshot" in caught.value.hint
     wait_until(lambda: not lab.nfc.server.open_connections)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.core.access import AccessMode
+from app.simulator.nfc.ports import NoFaults
 from tests.support.nfc_lab import NfcLab
 from tests.support.waiting import wait_until
 from tests.unit.simulator.nfc.client import GONE, NfcClient
@@ -27,7 +28,7 @@ class Blow:
 
 
 @dataclass
-class Script:
+class Script(NoFaults):
     """Strikes once, when so many bytes have travelled."""
 
     after_bytes: int

@@ -13,7 +13,7 @@ from tests.unit.simulator.nfc.client import ErrorAnswer, NfcClient
 from tests.unit.simulator.vm.conftest import SMALL
 from tests.unit.simulator.vm.lab import GRAIN, VmLab, spec_of
 
-LOCKED, MISSING, WRITING_REFUSED = 4, 5, 0x0B
+MISSING, LOCKED, FORBIDDEN, WRITING_REFUSED = 3, 4, 0x0B, 0x0B
 READER = UserSpec(
     name="reader",
     password="r",
@@ -97,12 +97,16 @@ def test_the_leaf_of_a_running_vm_is_locked(either: VmLab) -> None:
 
 
 def test_a_ticket_opens_its_disk_only(either: VmLab) -> None:
-    for path in ("[ds1] web-01/web-01_1.vmdk", "[ds1] archive-01/archive-01.vmdk", "[ds1] web-01/none.vmdk"):
+    for path, code in (
+        ("[ds1] web-01/web-01_1.vmdk", FORBIDDEN),
+        ("[ds1] archive-01/archive-01.vmdk", FORBIDDEN),
+        ("[ds1] web-01/none.vmdk", MISSING),
+    ):
         with opened(either, disk_ticket(either, "web-01", 2000)) as client:
             client.open_session()
             with pytest.raises(ErrorAnswer) as caught:
                 client.open_file(path)
-            assert caught.value.code == MISSING
+            assert caught.value.code == code
     with opened(either, ask(either, "NfcGetVmFiles", vm=either.vm("archive-01"))) as client:
         client.open_session()
         client.open_file("[ds1] archive-01/archive-01.vmdk")

@@ -1,0 +1,73 @@
+"""The simulated host refuses single requests in every form, and whole disks still read and write exactly."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.domain.extents import Extent
+from app.domain.states import TransportMode
+from app.simulator.faults import FaultScript
+from app.simulator.nfc import NfcOptions, RefusalForm
+from app.simulator.storage import SimDisk
+from tests.support.fakes import RecordingTaskLog
+from tests.support.nfc_lab import NfcLab
+from tests.unit.transport.opening import BOTH_MODES, reading, requests, whole, writing
+from tests.unit.transport.scripted import pattern
+
+CAPACITY = 8 << 20
+STEP = 256 * 1024
+
+both_modes = pytest.mark.parametrize("mode", BOTH_MODES, ids=lambda mode: mode.name)
+
+
+@pytest.fixture
+def faults() -> FaultScript:
+    return FaultScript()
+
+
+@pytest.fixture(params=list(RefusalForm), ids=lambda form: form.name)
+def lab(request: pytest.FixtureRequest, tmp_path: Path, faults: FaultScript) -> Iterator[NfcLab]:
+    with NfcLab(tmp_path, faults=faults, options=NfcOptions(refusal_form=request.param)) as lab:
+        yield lab
+
+
+@pytest.fixture
+def disk(lab: NfcLab) -> SimDisk:
+    disk = lab.add_disk("web/web.vmdk", CAPACITY)
+    disk.write(0, pattern(CAPACITY))
+    return disk
+
+
+@both_modes
+def test_a_disk_reads_exactly_although_reads_are_refused(
+    lab: NfcLab, disk: SimDisk, faults: FaultScript, mode: TransportMode
+) -> None:
+    for nth in (1, 9, 10, 20):
+        faults.refuse_nfc_read(nth)
+    log = RecordingTaskLog()
+    with reading(lab, lab.address(disk), mode=mode, log=log) as reader:
+        found = b"".join(bytes(request.buffer) for request in reader.read_many(requests(whole(CAPACITY, STEP))))
+    assert found == pattern(CAPACITY)
+    assert "0x06" in log.text()
+
+
+@both_modes
+def test_a_disk_is_written_exactly_although_writes_are_refused(
+    lab: NfcLab, disk: SimDisk, faults: FaultScript, mode: TransportMode
+) -> None:
+    content = pattern(CAPACITY, seed=2)
+    for nth in (1, 9, 10, 20):
+        faults.refuse_nfc_write(nth)
+    with writing(lab, lab.address(disk), mode=mode) as writer:
+        for extent in whole(CAPACITY, STEP):
+            writer.write(extent.start, content[extent.start : extent.end])
+        writer.flush()
+    assert disk.read(0, CAPACITY) == content
+
+
+def test_what_was_refused_leaves_no_session_behind(lab: NfcLab, disk: SimDisk, faults: FaultScript) -> None:
+    faults.refuse_nfc_read()
+    with reading(lab, lab.address(disk)) as reader:
+        list(reader.read_many(requests([Extent(0, STEP)])))
+        assert lab.server.open_connections == 1
