@@ -98,13 +98,14 @@ sa.Index(
     points.c.standby_id,
     points.c.target_path,
     points.c.rule_name,
-    points.c.platform_address,
+    points.c.origin,
     points.c.vm,
     points.c.sequence,
     points.c.created_at,
     points.c.stored_bytes,
     points.c.capacity_bytes,
     points.c.vm_name,
+    points.c.platform_address,
 )
 sa.Index(
     "ix_points_by_name",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
+from app.catalog.origins import OriginsOfPoints, platform_of
 from app.catalog.packed import fetch_packed
 from app.catalog.reading import Unreadable, UnreadableRows
 from app.catalog.remembered import Remembered
@@ -30,7 +31,7 @@ _TALLY_KEY = (
     points.c.standby_id,
     points.c.target_path,
     points.c.rule_name,
-    points.c.platform_address,
+    points.c.origin,
     points.c.vm,
 )
 
@@ -44,7 +45,7 @@ class PointStore:
         self._tallies: Remembered[_Tallies] = Remembered(is_alone=database.is_ours_alone)
 
     def forget_tallies(self) -> None:
-        """Count again at the next question: points went with their standby."""
+        """Count again at the next question: points went with their standby, or are another platform's."""
         self._tallies.forget()
 
     def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
@@ -55,7 +56,9 @@ class PointStore:
             _note(transaction, standby, point.rule_name)
             known = _verifications(connection, here & (points.c.id == point.id))
             connection.execute(sa.delete(points).where(here, points.c.id == point.id))
-            connection.execute(sa.insert(points), [_values(standby, target_path, point, known)])
+            origin = OriginsOfPoints(connection).of(point.facts.platform)
+            values = {**_values(standby, target_path, point, known), "origin": origin}
+            connection.execute(sa.insert(points), [values])
             self._count_again(transaction, point.rule_name, point.facts.vm)
 
     def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
@@ -153,7 +156,7 @@ class PointStore:
         standby: StandbyId | None = None,
         target_path: str | None = None,
         vm: VmId | None = None,
-        platform_address: str | None = None,
+        origin: str | None = None,
         chain: str | None = None,
         rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:
@@ -163,7 +166,7 @@ class PointStore:
             "standby_id": standby,
             "target_path": target_path,
             "vm": vm,
-            "platform_address": platform_address,
+            "origin": origin,
             "chain": chain,
             "rule_name": rule_name,
         }
@@ -199,6 +202,7 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool], unreadabl
             of_newest(points.c.created_at),
             of_newest(points.c.capacity_bytes),
             of_newest(points.c.vm_name),
+            of_newest(points.c.platform_address),
         )
         .select_from(points.join(top, same))
         .where(where)
@@ -212,6 +216,7 @@ def _tally(row: sa.Row[Any]) -> tuple[tuple[str, ...], PointTally]:
         standby=StandbyId(row.standby_id),
         target_path=row.target_path,
         rule_name=row.rule_name,
+        origin=row.origin,
         platform_address=row.platform_address,
         vm=VmId(row.vm),
         count=row.point_count,
@@ -257,6 +262,7 @@ def _values(
         "chain": point.chain,
         "rule_name": point.rule_name,
         "platform_address": point.facts.platform_address,
+        "platform_uuid": point.facts.platform_uuid,
         "vm": point.facts.vm,
         "vm_name": point.facts.name,
         "created_at": point.created_at,
@@ -277,4 +283,5 @@ def _known(row: sa.Row[Any]) -> KnownPoint:
         verification=VerificationState(row.verification),
         verified_at=row.verified_at,
         is_encrypted=bool(row.is_encrypted),
+        platform=platform_of(row.origin),
     )

@@ -9,6 +9,7 @@ from sqlalchemy import exc
 from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.errors import CatalogRowInTheWay
+from app.catalog.origins import packed_addresses, reassign, unpacked_addresses
 from app.catalog.remembered import Remembered
 from app.catalog.tables import platforms, repositories, standbys
 from app.core.changes import ChangeFeed
@@ -21,9 +22,13 @@ from app.domain.standbys import EncryptionMode, Standby
 class PlatformStore:
     """Stores platforms; their passwords are elsewhere. Thread: any."""
 
-    def __init__(self, database: Database, changes: ChangeFeed) -> None:
+    def __init__(
+        self, database: Database, changes: ChangeFeed, on_origins: Callable[[], None] = lambda: None
+    ) -> None:
+        """Keep them in a database; ``on_origins`` is called after points may have come from another one."""
         self._database = database
         self._changes = changes
+        self._on_origins = on_origins
         self._all: Remembered[tuple[Platform, ...]] = Remembered(is_alone=database.is_ours_alone)
 
     def put(self, platform: Platform) -> None:
@@ -35,10 +40,12 @@ class PlatformStore:
             "user": platform.user,
             "thumbprint_sha256": platform.thumbprint_sha256,
             "allows_plain_transport": platform.allows_plain_transport,
+            "former_addresses": packed_addresses(platform.former_addresses),
         }
-        with changing(self._database, self._changes, self._all.forget) as transaction:
+        with changing(self._database, self._changes, self._forget) as transaction:
             _put(transaction.connection, platforms, platform.id, values)
             _note_name(transaction, Subject.PLATFORMS, platform.id)
+            reassign_in(transaction)
 
     def get(self, platform: PlatformId) -> Platform | None:
         """Return one platform, or None."""
@@ -58,9 +65,14 @@ class PlatformStore:
 
     def remove(self, platform: PlatformId) -> None:
         """Forget a platform; nothing happens when there is none."""
-        with changing(self._database, self._changes, self._all.forget) as transaction:
+        with changing(self._database, self._changes, self._forget) as transaction:
             transaction.connection.execute(sa.delete(platforms).where(platforms.c.id == platform))
             _note_name(transaction, Subject.PLATFORMS, platform)
+            reassign_in(transaction)
+
+    def _forget(self) -> None:
+        self._all.forget()
+        self._on_origins()
 
 
 class StandbyStore:
@@ -144,6 +156,13 @@ class StandbyStore:
                 connection.execute(sa.insert(repositories).values(keys | values))
 
 
+def reassign_in(transaction: Changing) -> None:
+    """Work out again where every point came from, in a transaction that changes what is registered."""
+    if reassign(transaction.connection):
+        transaction.note(Subject.POINTS)
+        transaction.note(Subject.RULES)
+
+
 def _note_name(transaction: Changing, subject: Subject, key: str) -> None:
     """Note a platform or a standby, and that it may have another name."""
     transaction.note(subject, key)
@@ -170,6 +189,7 @@ def _platform(row: sa.Row[Any]) -> Platform:
         user=row.user,
         thumbprint_sha256=row.thumbprint_sha256,
         allows_plain_transport=row.allows_plain_transport,
+        former_addresses=unpacked_addresses(row.former_addresses),
     )
 
 

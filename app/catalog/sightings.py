@@ -1,6 +1,6 @@
 """What was last seen: of platforms, and of the engines that work on this catalog."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from app.catalog.changing import changing
 from app.catalog.database import Database
 from app.catalog.kept_errors import pack_error, unpack_error
+from app.catalog.origins import uuid_in
+from app.catalog.registered import reassign_in
 from app.catalog.remembered import Remembered
 from app.catalog.tables import engines, platform_sightings, platforms
 from app.core.changes import ChangeFeed
@@ -25,9 +27,13 @@ _FORGET_ENGINES_AFTER = timedelta(days=30)
 class SightingStore:
     """Stores what was last seen of each platform. Thread: any."""
 
-    def __init__(self, database: Database, changes: ChangeFeed) -> None:
+    def __init__(
+        self, database: Database, changes: ChangeFeed, on_origins: Callable[[], None] = lambda: None
+    ) -> None:
+        """Keep them in a database; ``on_origins`` is called after points may have come from another platform."""
         self._database = database
         self._changes = changes
+        self._on_origins = on_origins
 
     def put(self, sighting: PlatformSighting) -> None:
         """Remember a sighting in place of the last one; one of a platform that is not registered is ignored."""
@@ -42,13 +48,19 @@ class SightingStore:
             "error_params": pack_error(sighting.error),
         }
         known = sa.select(platforms.c.id).where(platforms.c.id == sighting.platform)
+        seen = sa.select(platform_sightings.c.facts).where(here)
+        uuid = None if sighting.facts is None else sighting.facts.instance_uuid
         with changing(self._database, self._changes) as transaction:
             connection = transaction.connection
             transaction.note(Subject.PLATFORMS, sighting.platform)
             if connection.execute(known).one_or_none() is None:
                 return
+            known_uuid = uuid_in(connection.execute(seen).scalar_one_or_none())
             if not connection.execute(sa.update(platform_sightings).where(here).values(**values)).rowcount:
                 connection.execute(sa.insert(platform_sightings).values(platform_id=sighting.platform, **values))
+            if uuid != known_uuid:
+                reassign_in(transaction)
+                transaction.then(self._on_origins)
 
     def get(self, platform: PlatformId) -> PlatformSighting | None:
         """Return the last sighting of a platform, or None."""

@@ -16,6 +16,7 @@ platforms = sa.Table(
     sa.Column("user", sa.Text, nullable=False),
     sa.Column("thumbprint_sha256", sa.Text),
     sa.Column("allows_plain_transport", FLAG, nullable=False, server_default=sa.false()),
+    sa.Column("former_addresses", sa.Text, nullable=False, server_default="[]"),
     sa.UniqueConstraint("address", "port", name="uq_platforms_address"),
 )
 
@@ -61,6 +62,8 @@ points = sa.Table(
     sa.Column("chain", sa.Text, nullable=False),
     sa.Column("rule_name", sa.Text, nullable=False),
     sa.Column("platform_address", sa.Text, nullable=False),
+    sa.Column("platform_uuid", sa.Text),
+    sa.Column("origin", sa.Text, nullable=False, server_default=""),
     sa.Column("vm", sa.Text, nullable=False),
     sa.Column("vm_name", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -70,7 +73,7 @@ points = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("verification", sa.String(16), nullable=False),
     sa.Column("verified_at", UtcDateTime),
-    sa.Index("ix_points_by_vm", "platform_address", "vm", "created_at"),
+    sa.Index("ix_points_by_vm", "origin", "vm", "created_at"),
     sa.Index("ix_points_by_rule", "rule_name", "vm", "created_at"),
     # Counting points reads this index alone: the bodies of two years of points are tens of megabytes.
     sa.Index(
@@ -78,7 +81,7 @@ points = sa.Table(
         "standby_id",
         "target_path",
         "rule_name",
-        "platform_address",
+        "origin",
         "vm",
         "created_at",
         "stored_bytes",

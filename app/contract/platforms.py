@@ -28,11 +28,20 @@ class RegisterPlatform(Command[Platform], frozen=True, kw_only=True):
 
 
 class UpdatePlatform(Command[Platform], frozen=True, kw_only=True):
-    """Change a platform's name, account or confirmed certificate, after a login with them worked."""
+    """Change a platform's name, address, account or confirmed certificate, after a login with them worked.
+
+    At a new address the same platform has to answer: it is known by its instance UUID. Raises ``OtherPlatform``
+    when another one does, and ``PlatformUnproven`` when that cannot be told and is not confirmed.
+    """
 
     platform: PlatformId
     name: str
     user: str
+    address: str | None = None
+    """None keeps the one that is known."""
+    port: int | None = None
+    is_confirmed_same: bool = False
+    """True when the operator knows that the same platform answers at the new address."""
     password: str | None = None
     """None keeps the password that is known."""
     thumbprint_sha256: str | None = None

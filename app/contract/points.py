@@ -66,7 +66,8 @@ class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
     standby: StandbyId | None = None
     target_path: str | None = None
     vm: VmId | None = None
-    platform_address: str | None = None
+    origin: str | None = None
+    """As in a ``PointTally``: of one platform."""
     chain: str | None = None
 
 

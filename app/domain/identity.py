@@ -19,7 +19,7 @@ verdict                  a backup                       what destroys the VM (re
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from app.domain.ids import VmId
@@ -105,7 +105,7 @@ def recorded_facts(facts: VmFacts, disk_uuids: frozenset[str] = frozenset()) -> 
     return RecordedVm(
         id=facts.vm,
         name=facts.name,
-        platform=PlatformIdentity(address=facts.platform_address, instance_uuid=facts.platform_uuid),
+        platform=facts.platform,
         instance_uuid=facts.instance_uuid,
         bios_uuid=facts.bios_uuid,
         folder=facts.folder,
@@ -113,17 +113,18 @@ def recorded_facts(facts: VmFacts, disk_uuids: frozenset[str] = frozenset()) -> 
     )
 
 
-def recorded_protected(vm: ProtectedVm, address: str) -> RecordedVm:
+def recorded_protected(vm: ProtectedVm, platform: PlatformIdentity) -> RecordedVm:
     """Return what a rule has on record of one of its VMs.
 
     Args:
         vm: the VM in the rule.
-        address: of the rule's platform.
+        platform: the rule's, as it is now; it counts where the one that the VM was seen on has no known UUID.
     """
+    seen_on = platform if vm.platform_uuid is None else replace(platform, instance_uuid=vm.platform_uuid)
     return RecordedVm(
         id=vm.vm,
         name=vm.name,
-        platform=PlatformIdentity(address=address, instance_uuid=vm.platform_uuid),
+        platform=seen_on,
         instance_uuid=vm.instance_uuid,
         bios_uuid=vm.bios_uuid,
     )

@@ -1,6 +1,8 @@
 """Virtual platforms: vCenter servers and single ESXi hosts."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -28,6 +30,8 @@ class Platform:
     """Confirmed certificate, upper-case hex pairs joined by colons; None accepts what a public CA signed."""
     allows_plain_transport: bool = False
     """True where the operator lets disks travel unencrypted between the ESXi hosts and this machine."""
+    former_addresses: tuple[str, ...] = ()
+    """Where it was before it was renumbered, renamed or moved behind a proxy."""
 
     @property
     def secret_name(self) -> str:
@@ -54,15 +58,78 @@ class PlatformIdentity:
     address: str
     instance_uuid: str | None = None
     """Of a vCenter server its own, of a single ESXi host its hardware's; None where it is not known."""
+    former_addresses: tuple[str, ...] = ()
+    """Where a registered platform was before."""
+    shares_address: bool = False
+    """True for a registered platform when another one is or was at an address of it: an address proves nothing."""
 
     def is_same(self, other: "PlatformIdentity") -> bool:
-        """Return whether both are the same platform: by the UUID where both know it, else by the address.
+        """Return whether both are certainly the same: by the UUID where both know it, else by the address.
 
         A platform keeps its UUID under every name and address; one that was set up again has another.
         """
+        if self == other:
+            return True
         if self.instance_uuid and other.instance_uuid:
             return self.instance_uuid.lower() == other.instance_uuid.lower()
-        return self.address.casefold() == other.address.casefold()
+        if self.shares_address or other.shares_address:
+            return False
+        return not self.addresses.isdisjoint(other.addresses)
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Every address that it has or had, folded."""
+        return frozenset(address.casefold() for address in (self.address, *self.former_addresses))
+
+
+def registered_identities(
+    platforms: Iterable[Platform], uuids: Mapping[PlatformId, str | None]
+) -> dict[PlatformId, PlatformIdentity]:
+    """Return what distinguishes each of the registered platforms from all others.
+
+    A UUID that two of them report (hosts whose firmware was copied) says nothing about either.
+
+    Args:
+        platforms: every registered platform.
+        uuids: the instance UUIDs that they reported, as far as they are known.
+    """
+    known = tuple(platforms)
+    reported = Counter((uuids.get(platform.id) or "").lower() for platform in known)
+    at = Counter(
+        address
+        for platform in known
+        for address in {text.casefold() for text in (platform.address, *platform.former_addresses)}
+    )
+    found = {}
+    for platform in known:
+        uuid = uuids.get(platform.id)
+        identity = PlatformIdentity(
+            address=platform.address,
+            instance_uuid=uuid if uuid and reported[uuid.lower()] == 1 else None,
+            former_addresses=platform.former_addresses,
+        )
+        is_shared = any(at[address] > 1 for address in identity.addresses)
+        found[platform.id] = replace(identity, shares_address=is_shared)
+    return found
+
+
+def origin_among(
+    recorded: PlatformIdentity, registered: Mapping[PlatformId, PlatformIdentity]
+) -> PlatformId | None:
+    """Return the registered platform that something on record came from; None when there is none, or no telling.
+
+    It is the one that is certainly the same. After a new installation, with another UUID, a platform is still
+    found at its address, unless another one is or was there too.
+    """
+    same = [platform for platform, identity in registered.items() if identity.is_same(recorded)]
+    if not same:
+        there = [
+            platform
+            for platform, identity in registered.items()
+            if recorded.address.casefold() == identity.address.casefold()
+        ]
+        same = [platform for platform in there if not registered[platform].shares_address]
+    return same[0] if len(same) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.ids import PointId, VmId
+from app.domain.platforms import PlatformIdentity
 from app.domain.states import PLAIN_MODES, BackupKind, TransportMode
 
 
@@ -26,6 +27,11 @@ class VmFacts:
     """Names of the inventory folders from the datacenter down to the VM; None as for ``bios_uuid``."""
     platform_uuid: str | None = None
     """The platform's own instance UUID; None as for ``bios_uuid``."""
+
+    @property
+    def platform(self) -> PlatformIdentity:
+        """What is on record of the platform."""
+        return PlatformIdentity(address=self.platform_address, instance_uuid=self.platform_uuid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,8 @@ class KnownPoint:
     verified_at: datetime | None = None
     is_encrypted: bool = False
     """Whether its repository is."""
+    platform: PlatformId | None = None
+    """The registered platform that it came from; None when there is none, or when that cannot be told."""
 
 
 def in_sequence(newest_first: Iterable[KnownPoint]) -> tuple[KnownPoint, ...]:
@@ -129,7 +131,10 @@ class PointTally:
     standby: StandbyId
     target_path: str
     rule_name: str
+    origin: str
+    """The id of the registered platform that they came from, or what is known of one that is not registered."""
     platform_address: str
+    """Where the platform was when the newest was made."""
     vm: VmId
     count: int
     stored_bytes: int

@@ -51,6 +51,22 @@ class AlreadyRegistered(OperationalError):
     hint_template = "Use the existing entry, or choose another name, address or path."
 
 
+class OtherPlatform(OperationalError):
+    """At the new address of a platform another one answers."""
+
+    code = "engine.other_platform"
+    message_template = "What answers at {address} is another platform than {name}: it has another instance UUID."
+    hint_template = "Check the address. To back up the other platform too, register it as one of its own."
+
+
+class PlatformUnproven(OperationalError):
+    """Whether the same platform answers at its new address cannot be told."""
+
+    code = "engine.platform_unproven"
+    message_template = "Whether what answers at {address} is still the platform {name} cannot be told."
+    hint_template = "Look whether it is the same server, then confirm that it is."
+
+
 class EntriesNotClosed(OperationalError):
     """Files or folders of a standby machine could not be closed to other users."""
 

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.catalog_history import VMS_PER_RULE
-from tests.bench.freshness_window import Figures, Idle
+from tests.bench.freshness_window import COLD_S, Figures, Idle
 from tests.bench.gui import fill_catalog
 from tests.bench.page import circumstances, write_section
 
@@ -45,6 +45,7 @@ def report(figures: Figures, facts: str, command: str) -> bool:
         ("window and engine, idle, worst page", max(page.cpu for page in figures.idle), CPU_GOAL, " % of a core"),
         ("change until it is painted, 99th percentile", p99, LATENCY_GOAL_MS, " ms"),
     ]
+    worst = max(figures.idle, key=lambda page: page.cpu)
     lines = [facts, "", "| measured | figure | goal | |", "|---|---|---|---|"]
     for name, figure, goal, unit in rows:
         verdict = "reached" if figure < goal else "**missed**"
@@ -58,6 +59,12 @@ def report(figures: Figures, facts: str, command: str) -> bool:
         "",
         f"A Python program that does nothing but wake up as often as both together uses {figures.bare_cpu:.2f} % "
         "of a core on this machine.",
+        "",
+        f"The same small question (`ReadStatus`) costs the engine {figures.warm_ms:.1f} ms of processor time "
+        f"right after another one, and {figures.cold_ms:.1f} ms after {COLD_S:g} s of silence: what an idle "
+        f"program does here costs {figures.cold_ms / figures.warm_ms:.0f} times what the same work costs a busy "
+        f"one. At the price of a busy one, the worst page would use "
+        f"{worst.cpu * figures.warm_ms / figures.cold_ms:.2f} % of a core.",
         "",
         "| idle page | requests a minute | window | engine | wakes a second |",
         "|---|---|---|---|---|",

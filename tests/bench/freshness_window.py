@@ -49,6 +49,9 @@ SETTLE_MS = 15_000
 """Until the start is over and the pages are loaded."""
 PAGES = ("overview", "backup", "tasks", "standbys")
 LATEST_S = 10.0
+ASKED = 10
+WARM_S, COLD_S = 0.0, 5.0
+"""Pauses before a question whose price is measured."""
 
 
 @dataclass
@@ -77,6 +80,10 @@ class Figures:
     lost: int = 0
     bare_cpu: float = 0.0
     """Percent of a core of a program that does nothing but wake up as often as both processes did at worst."""
+    warm_ms: float = 0.0
+    """Processor time of the engine for a small question that comes shortly after another one."""
+    cold_ms: float = 0.0
+    """The same after seconds of silence."""
 
 
 class CountingDoor(AsyncDoor):
@@ -156,6 +163,21 @@ def measure_bare(wakes: float, seconds: float) -> float:
         let_live(int((seconds - 2) * 1000))
         used_s, took_s = _cpu_s(psutil.Process(process.pid)) - before_s, time.monotonic() - began_s
     return used_s / took_s * 100
+
+
+def measure_price(folder: Path, engine: psutil.Process, pause_s: float) -> float:
+    """Return the milliseconds of processor time that a small question costs the engine after a pause."""
+    spent_s = 0.0
+    with RemoteDoor(folder) as door:
+        door.wait_until_connected(DOOR_TIMEOUT_S)
+        for _ in range(ASKED):
+            door.ask(ReadStatus())
+        for _ in range(ASKED):
+            time.sleep(pause_s)
+            before_s = _cpu_s(engine)
+            door.ask(ReadStatus())
+            spent_s += _cpu_s(engine) - before_s
+    return spent_s / ASKED * 1000
 
 
 def _wakes(process: psutil.Process) -> dict[str, int]:
@@ -246,7 +268,10 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
         idle = measure_idle(shell, lines[0], engine, seconds)
         bare = measure_bare(max(page.wakes for page in idle), seconds)
         latencies, lost = measure_changes(shell, folders.data, changes)
-    return Figures(idle=idle, latencies_ms=latencies, lost=lost, bare_cpu=bare)
+        shell.window.visit(Address("overview"))
+        let_live(SETTLE_MS)
+        warm, cold = (measure_price(folders.data, engine, pause_s) for pause_s in (WARM_S, COLD_S))
+    return Figures(idle=idle, latencies_ms=latencies, lost=lost, bare_cpu=bare, warm_ms=warm, cold_ms=cold)
 
 
 def main() -> int:

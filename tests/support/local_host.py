@@ -22,7 +22,7 @@ from app.domain.errors import (
 )
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, VmId
-from app.domain.platforms import PrivilegeCheck
+from app.domain.platforms import PlatformKind, PrivilegeCheck
 from app.domain.vms import (
     PowerState,
     SnapshotInfo,
@@ -120,6 +120,7 @@ class LocalHost(DiskHost):
         """Every read of a disk since :meth:`forget_reads`."""
         self.platform_uuid: str | None = None
         """What distinguishes this platform from others; None: it does not say."""
+        self.platform_kind = PlatformKind.ESXI
         self.privileges: tuple[PrivilegeCheck, ...] = ()
         """What the account may do; empty: there are no privileges here."""
         self.lock = threading.RLock()

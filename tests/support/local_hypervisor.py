@@ -30,7 +30,6 @@ from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.platforms import (
     Platform,
     PlatformFacts,
-    PlatformKind,
     PrivilegeCheck,
     ServerCertificate,
 )
@@ -65,7 +64,7 @@ class LocalSession:
     def facts(self) -> PlatformFacts:
         """What the host says of itself."""
         return PlatformFacts(
-            kind=PlatformKind.ESXI,
+            kind=self._host.platform_kind,
             full_name="Local files 1.0",
             version="1.0",
             api_version="1",
@@ -321,6 +320,8 @@ class LocalFactory:
 
     def __init__(self, *hosts: LocalHost) -> None:
         self.hosts = {host.address: host for host in hosts}
+        self.at_port: dict[tuple[str, int], LocalHost] = {}
+        """Hosts behind a port of an address; the others answer on every port."""
         self.sessions: list[LocalSession] = []
 
     def inspect(self, address: str, port: int) -> ServerCertificate:
@@ -338,7 +339,7 @@ class LocalFactory:
 
     def connect(self, platform: Platform, password: str) -> LocalSession:
         """Log in."""
-        host = self.hosts.get(platform.address)
+        host = self.at_port.get((platform.address, platform.port)) or self.hosts.get(platform.address)
         if host is None or host.faults.unreachable:
             raise PlatformUnreachable(address=platform.address, port=platform.port, detail="no route")
         host.faults.call("connect")

@@ -1,6 +1,8 @@
 """What happens to VMs on a local host outside of our doing: new ids, copies, strangers."""
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from app.domain.ids import VmId
 from tests.support.local_host import LocalHost
@@ -22,6 +24,14 @@ def give_ids(host: LocalHost, ids: Mapping[VmId, str]) -> None:
                 (host.root / f"moving-{disk.file}").replace(host.root / fresh)
                 disk.file = fresh
         host.save()
+
+
+def twin_of(host: LocalHost, root: Path) -> LocalHost:
+    """Copy a whole host with its VMs and disks, as a site that was cloned."""
+    with host.lock:
+        host.save()
+        shutil.copytree(host.root, root)
+    return LocalHost.reopen(root)
 
 
 def copy_of(host: LocalHost, vm: VmId, name: str) -> VmId:

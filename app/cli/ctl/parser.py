@@ -128,6 +128,13 @@ def _platforms(subjects: "Commands") -> None:
     add.add_argument("--user", required=True)
     add.add_argument("--port", type=int, default=443)
     add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
+    words = "look for one at another address, where the same one has to answer"
+    move = _command(commands, "move", "registration.move_platform", words)
+    move.add_argument("name")
+    move.add_argument("address")
+    move.add_argument("--port", type=int, help="the one that is known when it is left out")
+    move.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
+    move.add_argument("--same", action="store_true", help="it is the same server, though it does not say so")
     plain = _command(commands, "plain", "registration.set_plain", "let disks travel unencrypted, or not")
     plain.add_argument("name")
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")

@@ -46,16 +46,9 @@ def list_platforms(door: Door, screen: Screen, _chosen: Namespace) -> int:
 
 def add_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Register a virtual platform; its password is asked for, or read from standard input."""
-    thumbprint = chosen.thumbprint
-    if thumbprint is None:
-        certificate = door.ask(InspectServer(address=chosen.address, port=chosen.port))
-        if not certificate.trusted_by_ca:
-            screen.remark(f"The certificate of {chosen.address} is signed by no authority that is trusted here.")
-            screen.remark(f"Subject {certificate.subject}, SHA-256 {certificate.thumbprint_sha256}")
-            if not _confirmed("Is it the right one? [y/N] "):
-                screen.remark(f"To confirm it: --thumbprint {certificate.thumbprint_sha256}")
-                return FAILED
-            thumbprint = certificate.thumbprint_sha256
+    is_confirmed, thumbprint = _confirmed_certificate(door, screen, chosen, chosen.port)
+    if not is_confirmed:
+        return FAILED
     platform = door.execute(
         RegisterPlatform(
             name=chosen.name,
@@ -68,6 +61,43 @@ def add_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
     )
     screen.facts([("Registered", platform.name), ("id", platform.id)], platform)
     return DONE
+
+
+def move_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Look for a virtual platform at another address from now on."""
+    known = find_platform(door, chosen.name)
+    port = known.port if chosen.port is None else chosen.port
+    is_confirmed, thumbprint = _confirmed_certificate(door, screen, chosen, port)
+    if not is_confirmed:
+        return FAILED
+    platform = door.execute(
+        UpdatePlatform(
+            platform=known.id,
+            name=known.name,
+            address=chosen.address,
+            port=port,
+            is_confirmed_same=chosen.same,
+            user=known.user,
+            thumbprint_sha256=thumbprint,
+        )
+    )
+    screen.facts([("Platform", platform.name), ("Address", f"{platform.address}:{platform.port}")], platform)
+    return DONE
+
+
+def _confirmed_certificate(door: Door, screen: Screen, chosen: Namespace, port: int) -> tuple[bool, str | None]:
+    """Return whether a server's certificate may be trusted, and what it is to be pinned by."""
+    if chosen.thumbprint is not None:
+        return True, chosen.thumbprint
+    certificate = door.ask(InspectServer(address=chosen.address, port=port))
+    if certificate.trusted_by_ca:
+        return True, None
+    screen.remark(f"The certificate of {chosen.address} is signed by no authority that is trusted here.")
+    screen.remark(f"Subject {certificate.subject}, SHA-256 {certificate.thumbprint_sha256}")
+    if _confirmed("Is it the right one? [y/N] "):
+        return True, certificate.thumbprint_sha256
+    screen.remark(f"To confirm it: --thumbprint {certificate.thumbprint_sha256}")
+    return False, None
 
 
 def set_plain(door: Door, screen: Screen, chosen: Namespace) -> int:

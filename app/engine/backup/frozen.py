@@ -9,14 +9,13 @@ from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
 from app.core.patience import Patience
 from app.domain.errors import OperationalError, SnapshotGone
-from app.domain.identity import belongs
-from app.domain.ids import VmId
 from app.domain.messages import LogLevel, Message, MessageKind, listed
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
 from app.domain.states import TaskState, TransportMode
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
 from app.engine import messages
+from app.engine.backup.chains import Chains
 from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
 from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
@@ -48,7 +47,7 @@ class FrozenBackup:
     """
 
     settings: EngineSettings
-    platform_address: str
+    chains: Chains
     task: RunningTask
     request: BackupSpec
     hypervisor: Hypervisor
@@ -159,17 +158,9 @@ class FrozenBackup:
             return None
 
     def _choose_chain(self) -> tuple[str, Sequence[RestorePoint]]:
-        """Return the VM's chain and its points; one of its own where another VM with the same id has left some."""
-        address = self.platform_address
-        rule_name, summary = self.request.rule_name, self.details.summary
-        chain = self.repository.chain_name(rule_name, summary.id, address)
+        summary = self.details.summary
         now = ProtectedVm(vm=summary.id, name=summary.name, instance_uuid=summary.instance_uuid)
-        points = self.repository.chain_points(chain)
-        if not points or belongs(points[0].facts, now) or summary.instance_uuid is None:
-            return chain, points
-        own = VmId(f"{summary.id}-{summary.instance_uuid[:8]}")
-        chain = self.repository.chain_name(rule_name, own, address)
-        return chain, self.repository.chain_points(chain)
+        return self.chains.choose(self.request.rule_name, now)
 
     def _check_data(
         self, plan: BackupPlan, known: dict[int, DiskExtents]
@@ -282,7 +273,7 @@ class FrozenBackup:
         return VmFacts(
             vm=summary.id,
             name=summary.name,
-            platform_address=self.platform_address,
+            platform_address=self.chains.here.address,
             instance_uuid=summary.instance_uuid,
             datacenter=summary.datacenter,
             datastore=", ".join(summary.datastores),

@@ -18,13 +18,14 @@ from app.domain.standbys import target_directory
 from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages
+from app.engine.backup.chains import Chains
 from app.engine.backup.frozen import FrozenBackup
 from app.engine.backup.snapshots import SnapshotRemover, SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
 from app.engine.platforms.disks import DiskOpener
-from app.engine.platforms.identification import identity_of, note_identity
+from app.engine.platforms.identification import note_identity
 from app.engine.platforms.patience import patience_for
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
@@ -84,17 +85,17 @@ class BackupRun:
             self._services.repositories.lease(request.standby, request.target_path, cancel) as repository,
             self._services.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
         ):
-            details = self._preflight(hypervisor, repository)
+            chains = self._chains(hypervisor, repository)
+            details = self._preflight(hypervisor, repository, chains)
             tracking_wanted = self._prepare_tracking(hypervisor, details)
             with self._hooks(details).around():
                 point, lied = self._freeze_and_copy(
-                    hypervisor, repository, details, tracking_wanted=tracking_wanted
+                    hypervisor, repository, details, chains, tracking_wanted=tracking_wanted
                 )
             if lied:
                 self._reset_tracking(hypervisor)
             note_leftovers(repository, self._task.log)
-            here = identity_of(self._platform, hypervisor)
-        note_identity(self._catalog.rules, self._request.platform, details.summary, here)
+        note_identity(self._catalog.rules, self._request.platform, details.summary, chains.here)
         self._note(point)
         return point
 
@@ -105,15 +106,25 @@ class BackupRun:
 
     # --- preparing ---------------------------------------------------------------------------------------------
 
-    def _preflight(self, hypervisor: Hypervisor, repository: Repository) -> VmDetails:
+    def _chains(self, hypervisor: Hypervisor, repository: Repository) -> Chains:
+        request = self._request
+        return Chains(
+            repository=repository,
+            points=self._catalog.points,
+            standby=request.standby,
+            target_path=request.target_path,
+            platform=request.platform,
+            here=self._services.sessions.identity(request.platform, hypervisor),
+        )
+
+    def _preflight(self, hypervisor: Hypervisor, repository: Repository, chains: Chains) -> VmDetails:
         subject = BackupSubject(
-            platform=self._platform,
             rules=self._catalog.rules,
             tasks=self._catalog.tasks,
             successions=self._services.successions,
             task=self._task,
             hypervisor=hypervisor,
-            repository=repository,
+            chains=chains,
         )
         wanted = self._request
         self._request, details = self._patience.through(lambda: subject.find(wanted))
@@ -194,7 +205,13 @@ class BackupRun:
     # --- frozen --------------------------------------------------------------------------------------------------
 
     def _freeze_and_copy(
-        self, hypervisor: Hypervisor, repository: Repository, details: VmDetails, *, tracking_wanted: bool
+        self,
+        hypervisor: Hypervisor,
+        repository: Repository,
+        details: VmDetails,
+        chains: Chains,
+        *,
+        tracking_wanted: bool,
     ) -> tuple[RestorePoint, bool]:
         services, context = self._services, self._task.context
         scope = SnapshotScope(
@@ -205,7 +222,7 @@ class BackupRun:
         with scope as frozen:
             work = FrozenBackup(
                 settings=self._settings,
-                platform_address=self._platform.address,
+                chains=chains,
                 task=self._task,
                 request=self._request,
                 hypervisor=hypervisor,

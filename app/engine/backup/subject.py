@@ -7,14 +7,14 @@ import msgspec
 from app.core.hypervisor import Hypervisor
 from app.domain.identity import PresentVm, RecordedVm, Verdict, locate, recorded_protected
 from app.domain.ids import VmId
-from app.domain.platforms import Platform, PlatformIdentity
+from app.domain.platforms import PlatformIdentity
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine import messages
+from app.engine.backup.chains import Chains
 from app.engine.platforms.identification import (
     Subject,
     find_subject,
-    identity_of,
     protected_vm,
     recorded_for_backup,
 )
@@ -22,7 +22,6 @@ from app.engine.platforms.succession import Successions
 from app.engine.ports import RuleStore, TaskStore
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import BackupSpec
-from app.repository import Repository
 
 
 class BackupSubject:
@@ -31,21 +30,19 @@ class BackupSubject:
     def __init__(
         self,
         *,
-        platform: Platform,
         rules: RuleStore,
         tasks: TaskStore,
         successions: Successions,
         task: RunningTask,
         hypervisor: Hypervisor,
-        repository: Repository,
+        chains: Chains,
     ) -> None:
-        self._platform = platform
         self._rules = rules
         self._tasks = tasks
         self._successions = successions
         self._task = task
         self._hypervisor = hypervisor
-        self._repository = repository
+        self._chains = chains
 
     def find(self, request: BackupSpec) -> tuple[BackupSpec, VmDetails]:
         """Return the request with the VM's id of today, and the VM.
@@ -58,7 +55,7 @@ class BackupSubject:
             VmNotFound: it is not there.
         """
         request, known = self._named_today(request)
-        here = identity_of(self._platform, self._hypervisor)
+        here = self._chains.here
         found = find_subject(self._hypervisor, self._recorded(request, here, known), here)
         if found.verdict is Verdict.MOVED:
             return self._follow(request, found, here), found.details
@@ -82,9 +79,8 @@ class BackupSubject:
 
     def _recorded(self, request: BackupSpec, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
         protected = known or protected_vm(self._rules, request.platform, request.vm)
-        chain = self._repository.chain_name(request.rule_name, request.vm, here.address)
-        points = self._repository.chain_points(chain)
-        return recorded_for_backup(protected, request.vm, request.vm_name, here.address, points)
+        points = self._chains.newest_first(request.rule_name, request.vm)
+        return recorded_for_backup(protected, request.vm, request.vm_name, here, points)
 
     def _follow(self, request: BackupSpec, found: Subject, here: PlatformIdentity) -> BackupSpec:
         vm = found.details.summary
@@ -105,7 +101,7 @@ class BackupSubject:
         moves: dict[VmId, VmSummary] = {}
         for rule in self._rules.all():
             for vm in rule.vms if rule.platform == request.platform else ():
-                found = locate(recorded_protected(vm, here.address), everything, here)
+                found = locate(recorded_protected(vm, here), everything, here)
                 if found.verdict is Verdict.MOVED and found.vm is not None:
                     moves[vm.vm] = found.vm
         return moves

@@ -6,6 +6,7 @@ from app.contract.doctor import ExaminePlatform, ExamineRule, Finding
 from app.core.clock import Clock
 from app.domain.identity import RecordedVm
 from app.domain.ids import RuleId
+from app.domain.platforms import PlatformIdentity
 from app.domain.rules import BackupRule, ProtectedVm
 from app.engine.doctor.platform import PortProbe, examine_platform
 from app.engine.doctor.rule import examine_rule
@@ -56,7 +57,7 @@ class DoctorHandlers:
             self._catalog.standbys.get(rule.standby),
             self._probe,
             self._repositories.encryption_problem,
-            address=self._address_of(rule),
+            identity_of=partial(self._sessions.identity, rule.platform),
             recorded_of=partial(self._recorded, rule),
         )
 
@@ -70,10 +71,6 @@ class DoctorHandlers:
             raise RuleUnknown(rule=query.rule)
         return known
 
-    def _address_of(self, rule: BackupRule) -> str:
-        platform = self._catalog.platforms.get(rule.platform)
-        return "" if platform is None else platform.address
-
-    def _recorded(self, rule: BackupRule, vm: ProtectedVm) -> RecordedVm:
+    def _recorded(self, rule: BackupRule, vm: ProtectedVm, here: PlatformIdentity) -> RecordedVm:
         points = [known.point for known in self._points.of_vm(rule, vm.vm)]
-        return recorded_for_backup(vm, vm.vm, vm.name, self._address_of(rule), points)
+        return recorded_for_backup(vm, vm.vm, vm.name, here, points)

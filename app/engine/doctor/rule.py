@@ -29,8 +29,8 @@ def examine_rule(
     probe: PortProbe,
     encryption_problem: Callable[[Standby], OperationalError | None] = lambda _standby: None,
     *,
-    address: str,
-    recorded_of: Callable[[ProtectedVm], RecordedVm],
+    identity_of: Callable[[Hypervisor], PlatformIdentity],
+    recorded_of: Callable[[ProtectedVm, PlatformIdentity], RecordedVm],
 ) -> tuple[Finding, ...]:
     """Look at everything a rule depends on. Never raises for what it finds.
 
@@ -40,16 +40,16 @@ def examine_rule(
         standby: where its points go, where that is registered.
         probe: tries a port.
         encryption_problem: returns what keeps the standby's repositories locked.
-        address: of the platform.
-        recorded_of: returns what is on record of one of its VMs.
+        identity_of: returns what distinguishes the platform of a session.
+        recorded_of: returns what is on record of one of its VMs on that platform.
     """
     found: list[Finding] = []
     details: list[VmDetails] = []
     try:
         with connect() as hypervisor:
-            here = PlatformIdentity(address=address, instance_uuid=hypervisor.facts.instance_uuid)
+            here = identity_of(hypervisor)
             for protected in rule.vms:
-                vm_now, findings = examine_identity(hypervisor, protected.name, recorded_of(protected), here)
+                vm_now, findings = examine_identity(hypervisor, protected.name, recorded_of(protected, here), here)
                 found.extend(findings)
                 if vm_now is not None:
                     details.append(vm_now)

@@ -21,13 +21,14 @@ from app.domain.identity import (
     worth_a_look,
 )
 from app.domain.ids import PlatformId, VmId
-from app.domain.platforms import Platform, PlatformIdentity
+from app.domain.platforms import PlatformIdentity, origin_among
 from app.domain.restore_point import RestorePoint
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.errors import IdOfAnotherVm, VmUnderAnotherId
+from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import present_id
-from app.engine.ports import RuleStore, SightingStore
+from app.engine.ports import RuleStore
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +42,6 @@ class Subject:
     """SAME, also where nothing is known of it yet; MOVED: it has another id; UNSURE: it may be another VM."""
     inventory: tuple[VmSummary, ...] = ()
     """The VMs of the platform, where they were asked for: always when it is MOVED."""
-
-
-def identity_of(platform: Platform, hypervisor: Hypervisor) -> PlatformIdentity:
-    """Return what identifies the platform of a session."""
-    return PlatformIdentity(address=platform.address, instance_uuid=hypervisor.facts.instance_uuid)
-
-
-def known_identity(sightings: SightingStore, platform: Platform) -> PlatformIdentity:
-    """Return what was last seen of a platform's identity, without asking it."""
-    seen = sightings.get(platform.id)
-    uuid = seen.facts.instance_uuid if seen is not None and seen.facts is not None else None
-    return PlatformIdentity(address=platform.address, instance_uuid=uuid)
 
 
 def find_vm(
@@ -73,6 +62,38 @@ def find_vm(
         OperationalError: the platform failed.
     """
     return locate(recorded, _present(hypervisor, recorded, inventory), here)
+
+
+def find_original(
+    sessions: Sessions,
+    rules: RuleStore,
+    hypervisor: Hypervisor,
+    platform: PlatformId,
+    point: RestorePoint,
+    inventory: Iterable[VmSummary],
+) -> tuple[RecordedVm, Located]:
+    """Return what is on record of a point's VM, and which VM of a platform it is.
+
+    On another platform than the point's, where that is registered too, nothing is proven: a site that was copied
+    has VMs that agree in everything.
+
+    Args:
+        sessions: knows what is registered.
+        rules: know what became of the VM.
+        hypervisor: a session on the platform.
+        platform: where to look.
+        point: the restore point.
+        inventory: the VMs of the platform.
+
+    Raises:
+        OperationalError: the platform failed.
+    """
+    recorded = recorded_for_restore(rules, platform, point)
+    found = find_vm(hypervisor, recorded, sessions.identity(platform, hypervisor), inventory)
+    origin = origin_among(point.facts.platform, sessions.identities())
+    if origin not in (None, platform):
+        found = replace(found, is_proven=False)
+    return recorded, found
 
 
 def find_subject(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity) -> Subject:
@@ -156,7 +177,11 @@ def protected_vm(rules: RuleStore, platform: PlatformId, vm: VmId) -> ProtectedV
 
 
 def recorded_for_backup(
-    protected: ProtectedVm | None, vm: VmId, name: str, address: str, points: Sequence[RestorePoint]
+    protected: ProtectedVm | None,
+    vm: VmId,
+    name: str,
+    here: PlatformIdentity,
+    points: Sequence[RestorePoint],
 ) -> RecordedVm:
     """Return what is on record of a VM that is to be backed up.
 
@@ -164,11 +189,11 @@ def recorded_for_backup(
         protected: what its rule knows; None without a rule.
         vm: its id.
         name: its name in the request.
-        address: of its platform.
+        here: its platform.
         points: those of the chain of its id, newest first; they may be another VM's.
     """
     known = protected or ProtectedVm(vm=vm, name=name)
-    base = recorded_protected(known, address)
+    base = recorded_protected(known, here)
     newest = next((point for point in points if point.facts.vm == vm and belongs(point.facts, known)), None)
     if newest is None:
         return base
@@ -216,14 +241,17 @@ def note_identity(rules: RuleStore, platform: PlatformId, vm: VmSummary, here: P
             rules.identify(platform, known)
 
 
-def note_created(rules: RuleStore, platform: Platform, hypervisor: Hypervisor, vm: VmId) -> None:
+def note_created(
+    rules: RuleStore, sessions: Sessions, platform: PlatformId, hypervisor: Hypervisor, vm: VmId
+) -> None:
     """Keep by what a VM is known that took the place of a rule's VM. Never raises."""
     try:
         summary = hypervisor.vm_details(vm).summary
+        here = sessions.identity(platform, hypervisor)
     except OperationalError as error:
         _log.warning("by what %s is known now was not kept: %s", vm, error)
         return
-    note_identity(rules, platform.id, summary, identity_of(platform, hypervisor))
+    note_identity(rules, platform, summary, here)
 
 
 def described(vms: Iterable[VmSummary]) -> str:

@@ -11,9 +11,16 @@ from app.core.hypervisor import Examinable, Hypervisor
 from app.domain.addresses import BadAddress, ascii_host, is_port
 from app.domain.events import PlatformRemoved
 from app.domain.ids import PlatformId
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.domain.tasks import TaskRecord
-from app.engine.errors import AddressUnusable, AlreadyRegistered, PasswordMissing, StillInUse
+from app.engine.errors import (
+    AddressUnusable,
+    AlreadyRegistered,
+    OtherPlatform,
+    PasswordMissing,
+    PlatformUnproven,
+    StillInUse,
+)
 from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
@@ -49,7 +56,8 @@ class PlatformRegistration:
         """Log in, and remember the platform when that worked.
 
         Raises:
-            AlreadyRegistered, OperationalError: nothing is remembered.
+            AlreadyRegistered, OperationalError: nothing is remembered; a vCenter server that is registered under
+                another address is known by its instance UUID.
         """
         platform = Platform(
             id=PlatformId(str(uuid.uuid4())),
@@ -62,6 +70,7 @@ class PlatformRegistration:
         )
         self._refuse_known(platform)
         with self._sessions.factory.connect(platform, command.password) as hypervisor:
+            self._refuse_same_server(platform, hypervisor.facts)
             if isinstance(hypervisor, Examinable):
                 hypervisor.check_license()
             self._sessions.secrets.set(platform.secret_name, command.password)
@@ -76,15 +85,10 @@ class PlatformRegistration:
 
         Raises:
             PlatformUnknown, AlreadyRegistered, OperationalError: nothing is changed.
+            OtherPlatform, PlatformUnproven: at the new address another platform answers, or perhaps another.
         """
-        known, wish = self._sessions.platform(command.platform), command.allows_plain_transport
-        platform = replace(
-            known,
-            name=checked_name(command.name),
-            user=command.user,
-            thumbprint_sha256=command.thumbprint_sha256,
-            allows_plain_transport=known.allows_plain_transport if wish is None else wish,
-        )
+        known = self._sessions.platform(command.platform)
+        platform = _changed(known, command)
         self._refuse_known(platform)
         password = command.password
         if password is None:
@@ -92,6 +96,8 @@ class PlatformRegistration:
         if password is None:
             raise PasswordMissing(name=platform.name)
         with self._sessions.factory.connect(platform, password) as hypervisor:
+            if (platform.address, platform.port) != (known.address, known.port):
+                self._refuse_other(platform, hypervisor.facts, is_confirmed_same=command.is_confirmed_same)
             self._sessions.secrets.set(platform.secret_name, password)
             self._platforms.put(platform)
             self._note_sighting(platform, hypervisor)
@@ -120,6 +126,23 @@ class PlatformRegistration:
         sightings.reached(platform.id, hypervisor.facts)
         note_license(sightings, platform.id, hypervisor)
 
+    def _refuse_same_server(self, platform: Platform, facts: PlatformFacts) -> None:
+        """Refuse a vCenter server that is registered already; hosts may have the UUID of a copied firmware."""
+        if facts.kind is not PlatformKind.VCENTER or not facts.instance_uuid:
+            return
+        for other, known_uuid in self._sessions.sightings.uuids().items():
+            is_same = (known_uuid or "").lower() == facts.instance_uuid.lower()
+            if is_same and (known := self._platforms.get(other)):
+                raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=known.name)
+
+    def _refuse_other(self, platform: Platform, facts: PlatformFacts, *, is_confirmed_same: bool) -> None:
+        before = self._sessions.sightings.uuids().get(platform.id)
+        if before and facts.instance_uuid:
+            if before.lower() != facts.instance_uuid.lower():
+                raise OtherPlatform(address=platform.address, name=platform.name)
+        elif not is_confirmed_same:
+            raise PlatformUnproven(address=platform.address, name=platform.name)
+
     def _refuse_known(self, platform: Platform) -> None:
         for other in self._platforms.all():
             if other.id == platform.id:
@@ -128,6 +151,30 @@ class PlatformRegistration:
                 raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=other.name)
             if other.name == platform.name:
                 raise AlreadyRegistered(what=PLATFORM_NAMED.fill(platform=platform.name), name=other.name)
+
+
+def _changed(known: Platform, command: UpdatePlatform) -> Platform:
+    """Return a platform as it is to become; where it was before is kept.
+
+    Raises:
+        AddressUnusable: no connection could be made to the new address.
+        RequestRefused: the name cannot be used.
+    """
+    port = known.port if command.port is None else command.port
+    address = known.address if command.address is None else checked_address(command.address, port)
+    former = dict.fromkeys((*known.former_addresses, known.address))
+    former.pop(address, None)
+    wish = command.allows_plain_transport
+    return replace(
+        known,
+        name=checked_name(command.name),
+        address=address,
+        port=port,
+        former_addresses=tuple(former),
+        user=command.user,
+        thumbprint_sha256=command.thumbprint_sha256,
+        allows_plain_transport=known.allows_plain_transport if wish is None else wish,
+    )
 
 
 def checked_address(address: str, port: int) -> str:

@@ -8,7 +8,7 @@ from app.core.patience import Patience
 from app.core.secrets import SecretStore
 from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, PlatformIdentity, registered_identities
 from app.engine.errors import (
     PasswordMissing,
     PlatformUnknown,
@@ -38,6 +38,25 @@ class Sessions:
         if found is None:
             raise PlatformUnknown(platform=platform)
         return found
+
+    def identities(self) -> dict[PlatformId, PlatformIdentity]:
+        """Return what distinguishes each registered platform from all others, by what was last seen of them.
+
+        Raises:
+            CatalogUnavailable: they cannot be told.
+        """
+        return registered_identities(self.platforms.all(), self.sightings.uuids())
+
+    def identity(self, platform: PlatformId, hypervisor: Hypervisor) -> PlatformIdentity:
+        """Return what distinguishes the platform of an open session from all others.
+
+        Raises:
+            PlatformUnknown: it is not registered any more.
+            CatalogUnavailable: it cannot be told.
+        """
+        self.platform(platform)
+        uuids = {**self.sightings.uuids(), platform: hypervisor.facts.instance_uuid}
+        return registered_identities(self.platforms.all(), uuids)[platform]
 
     def connect_patiently(self, platform: PlatformId, patience: Patience) -> Hypervisor:
         """Log in for a task, which waits while the platform cannot be reached, now and later.

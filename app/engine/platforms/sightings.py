@@ -44,6 +44,15 @@ class Sightings:
                 )
             )
 
+    def uuids(self) -> dict[PlatformId, str | None]:
+        """Return the instance UUID of each platform that was reached, as it was reported last.
+
+        Raises:
+            CatalogUnavailable: they cannot be told.
+        """
+        seen = self._store.all()
+        return {platform: known.facts.instance_uuid for platform, known in seen.items() if known.facts is not None}
+
     def failed(self, platform: PlatformId, error: OperationalError) -> None:
         """Note why a platform could not be used; what it reported before is kept."""
         with self._lock:

@@ -57,7 +57,7 @@ class PointHandlers:
             standby=query.standby,
             target_path=query.target_path,
             vm=query.vm,
-            platform_address=query.platform_address,
+            origin=query.origin,
             chain=query.chain,
         )
 

@@ -66,7 +66,7 @@ class PointStore(Protocol):
         standby: StandbyId | None = None,
         target_path: str | None = None,
         vm: VmId | None = None,
-        platform_address: str | None = None,
+        origin: str | None = None,
         chain: str | None = None,
         rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:

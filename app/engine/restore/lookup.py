@@ -7,10 +7,10 @@ from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError
 from app.domain.identity import Verdict, uncovered_disks
 from app.domain.ids import PointId, VmId
-from app.domain.platforms import Platform, PlatformIdentity
+from app.domain.platforms import Platform, origin_among
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import VmSummary
-from app.engine.platforms.identification import find_vm, identity_of, known_identity, recorded_for_restore
+from app.engine.platforms.identification import find_original
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import Catalog
 from app.engine.restore.original import choices_in, other_in
@@ -48,7 +48,8 @@ class OriginalLookup:
 
     def _platform(self, query: FindOriginals, point: RestorePoint) -> Platform | None:
         if query.platform is None:
-            return origin_of(self._catalog, point)
+            origin = origin_among(point.facts.platform, self._sessions.identities())
+            return None if origin is None else self._sessions.platform(origin)
         return self._sessions.platform(query.platform)
 
     def _point(self, query: FindOriginals, wanted: PointId) -> RestorePoint:
@@ -64,8 +65,9 @@ class OriginalLookup:
     def _row(
         self, hypervisor: Hypervisor, platform: Platform, point: RestorePoint, inventory: Sequence[VmSummary]
     ) -> OriginalRow:
-        recorded = recorded_for_restore(self._catalog.rules, platform.id, point)
-        found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
+        recorded, found = find_original(
+            self._sessions, self._catalog.rules, hypervisor, platform.id, point, inventory
+        )
         choices = choices_in(found)
         return OriginalRow(
             point=point.id,
@@ -77,20 +79,6 @@ class OriginalLookup:
             other=other_in(found, recorded.instance_uuid),
             uncovered=tuple((vm.id, disks) for vm in choices if (disks := _uncovered(hypervisor, point, vm.id))),
         )
-
-
-def origin_of(catalog: Catalog, point: RestorePoint) -> Platform | None:
-    """Return the registered platform that a point came from, None when it is not registered.
-
-    It is known by its UUID, under whatever address; after a new installation it is still found at its address.
-    """
-    facts, platforms = point.facts, catalog.platforms.all()
-    recorded = PlatformIdentity(address=facts.platform_address, instance_uuid=facts.platform_uuid)
-    same = [platform for platform in platforms if recorded.is_same(known_identity(catalog.sightings, platform))]
-    there = [
-        platform for platform in platforms if platform.address.casefold() == facts.platform_address.casefold()
-    ]
-    return next(iter([platform for platform in same if platform in there] or same or there), None)
 
 
 def _uncovered(hypervisor: Hypervisor, point: RestorePoint, vm: VmId) -> tuple[str, ...]:

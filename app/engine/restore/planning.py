@@ -11,7 +11,7 @@ from app.domain.places import PlannedVm
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
 from app.engine.errors import VmNameTaken
-from app.engine.platforms.identification import find_vm, identity_of, recorded_for_restore
+from app.engine.platforms.identification import find_original
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import RuleStore
 from app.engine.restore.original import Original
@@ -121,12 +121,11 @@ class RestorePlanner:
             OperationalError: the platform cannot be asked, or the original is not certain.
         """
         known, point = self._sessions.platform(platform), saved.point
-        here = identity_of(known, hypervisor)
+        here = self._sessions.identity(platform, hypervisor)
         if isinstance(wish, NewVm):
             target = new_target(wish, point.facts, (), known)
         else:
-            recorded = recorded_for_restore(self._rules, platform, point)
-            found = find_vm(hypervisor, recorded, here, inventory)
+            _, found = find_original(self._sessions, self._rules, hypervisor, platform, point, inventory)
             target = target_over(wish, point.facts, (), known, _NO_TASK, found)
         if target.replaced is not None:
             Original(hypervisor, point, hypervisor.vm_details(target.replaced.id), here)

@@ -20,7 +20,7 @@ from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
 from app.engine import messages
 from app.engine.errors import RestoredDataDiffers
 from app.engine.platforms.disks import DiskOpener
-from app.engine.platforms.identification import find_vm, identity_of, note_created, recorded_for_restore
+from app.engine.platforms.identification import find_original, note_created
 from app.engine.platforms.patience import patience_for
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
@@ -123,8 +123,7 @@ class RestoreRun:
         taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
             return new_target(wish, point.facts, taken, platform)
-        recorded = recorded_for_restore(self._rules, platform.id, point)
-        found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
+        recorded, found = find_original(self._sessions, self._rules, hypervisor, platform.id, point, inventory)
         target = target_over(wish, point.facts, taken, platform, self._context.task, found)
         if target.replaced is None:
             self._context.log.warning(messages.ORIGINAL_GONE)
@@ -153,7 +152,7 @@ class RestoreRun:
             return None
         platform = self._sessions.platform(self._request.platform)
         details = hypervisor.vm_details(target.replaced.id)
-        return Original(hypervisor, point, details, identity_of(platform, hypervisor))
+        return Original(hypervisor, point, details, self._sessions.identity(platform.id, hypervisor))
 
     # --- creating --------------------------------------------------------------------------------------------
 
@@ -196,8 +195,7 @@ class RestoreRun:
             followed = self._followed(target)
             lacking = created.identity_warnings
             Swap(hypervisor, journal, self._context, trace, target, saved, followed, original, lacking).run()
-            platform = self._sessions.platform(self._request.platform)
-            note_created(self._rules, platform, hypervisor, created.id)
+            note_created(self._rules, self._sessions, self._request.platform, hypervisor, created.id)
         else:
             close_trace(journal, trace)
         return created

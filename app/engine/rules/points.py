@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from app.domain.identity import belongs
 from app.domain.ids import VmId
-from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
 from app.domain.tasks import KnownPoint, in_sequence
 from app.engine.platforms.succession import former_ids
@@ -32,9 +31,6 @@ class RulePoints:
         Those under its present id come before those under the id that it had before, except within a chain, where
         the sequence tells.
         """
-        platform = self._platform(rule)
-        if platform is None:
-            return ()
         catalog = self._catalog
         ids = dict.fromkeys((vm, *former_ids(vm, catalog.rules.successions(rule.platform))))
         found = [
@@ -44,7 +40,7 @@ class RulePoints:
                 standby=rule.standby,
                 target_path=rule.target_path,
                 vm=vm_id,
-                platform_address=platform.address,
+                origin=rule.platform,
                 rule_name=rule.name,
             )
         ]
@@ -56,9 +52,6 @@ class RulePoints:
     def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:
         """Return the known points of several VMs in a rule."""
         return tuple(known for vm in vms for known in self.of_vm(rule, vm))
-
-    def _platform(self, rule: BackupRule) -> Platform | None:
-        return self._catalog.platforms.get(rule.platform)
 
     def delete(self, rule: BackupRule, points: Iterable[KnownPoint]) -> int:
         """Move points of a rule to their repository's trash; return how many there were.

@@ -182,7 +182,7 @@ class RuleView:
 
     def _tallies_of(self, rule: BackupRule) -> _Tallies:
         found = self._catalog.points.tallies(rule.standby, rule_name=rule.name)
-        return {(tally.target_path, tally.platform_address, tally.vm): tally for tally in found}
+        return {(tally.target_path, tally.origin, tally.vm): tally for tally in found}
 
     def _is_other(self, beat: EngineBeat, now: datetime) -> bool:
         return beat.id != self._engine and beat.is_alive(now)
@@ -260,11 +260,8 @@ class RuleView:
 
 def _tallies(rule: BackupRule, vm: VmId, known: _Knowledge, counted: _Tallies) -> list[PointTally]:
     """Return what is counted of a VM's points, under its present id first."""
-    platform = known.platforms.get(rule.platform)
-    if platform is None:
-        return []
     ids = dict.fromkeys((vm, *former_ids(vm, known.successions[rule.platform])))
-    keys = [(rule.target_path, platform.address, vm_id) for vm_id in ids]
+    keys = [(rule.target_path, rule.platform, vm_id) for vm_id in ids]
     return [counted[key] for key in keys if key in counted]
 
 

@@ -137,7 +137,7 @@ class CrashRecovery:
 
     def _followed(self, hypervisor: Hypervisor, trace: RestoreTrace, old: VmId, new: VmId) -> None:
         self._successions.follow(trace.platform, old, new, trace.name)
-        note_created(self._catalog.rules, self._sessions.platform(trace.platform), hypervisor, new)
+        note_created(self._catalog.rules, self._sessions, trace.platform, hypervisor, new)
 
     def _log_of(self, task: TaskId) -> TaskLog:
         if not self._catalog.tasks.is_known(task):

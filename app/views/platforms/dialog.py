@@ -51,18 +51,14 @@ class PlatformDialog(FormDialog):
         self._name = self.add_field(form, self.tr("Name"), self.name, required=True)
         self.address = QLineEdit(known.address if known else "", self)
         self.address.setPlaceholderText("vcenter.example.com")
-        self.address.setEnabled(known is None)
+        explained = self.tr("Name or IP address of a vCenter server or of a single ESXi host.")
+        moved = self.tr("When the platform has moved: its backups go on, if the same one answers there.")
         self._address = self.add_field(
-            form,
-            self.tr("Address"),
-            self.address,
-            help_text=self.tr("Name or IP address of a vCenter server or of a single ESXi host."),
-            required=True,
+            form, self.tr("Address"), self.address, help_text=moved if known else explained, required=True
         )
         self.port = QSpinBox(self)
         self.port.setRange(0, PORT_BOX_MAX)
         self.port.setValue(known.port if known else _HTTPS_PORT)
-        self.port.setEnabled(known is None)
         self._port = self.add_field(form, self.tr("Port"), self.port)
         self.user = QLineEdit(known.user if known else "", self)
         self.user.setPlaceholderText("backup@vsphere.local")
@@ -78,7 +74,13 @@ class PlatformDialog(FormDialog):
             required=known is None,
         )
         self._build_certificate()
+        self._build_same()
         self._build_plain()
+
+    def _build_same(self) -> None:
+        self.same = QCheckBox(self.tr("I have checked that it is the same server under a new address"), self)
+        self.same.hide()
+        self.body.addWidget(self.same)
 
     def _build_plain(self) -> None:
         self.plain = QCheckBox(self.tr("Allow plain transport of disks (unencrypted)"), self)
@@ -124,12 +126,26 @@ class PlatformDialog(FormDialog):
         for field in (self.address, self.user, self.password):
             field.textChanged.connect(self._on_edited)
         self.port.valueChanged.connect(self._on_edited)
+        self.address.textChanged.connect(self._on_moved)
+        self.port.valueChanged.connect(self._on_moved)
 
     # --- certificate ------------------------------------------------------------------------------------------
 
+    def _place(self) -> tuple[str, int]:
+        return self.address.text().strip(), self.port.value()
+
+    def _is_moved(self) -> bool:
+        known = self._platform
+        return known is None or self._place() != (known.address, known.port)
+
     def _on_address_left(self) -> None:
-        address, port = self.address.text().strip(), self.port.value()
-        if not self.address.isEnabled() or self._asked == (address, port):
+        address, port = self._place()
+        if self._asked == (address, port):
+            return
+        if not self._is_moved():
+            if self._asked is not None:
+                self._asked = None
+                self._show_certificate(None)
             return
         if not address_problem(address) and not port_problem(port):
             self._ask_certificate(address, port)
@@ -183,7 +199,7 @@ class PlatformDialog(FormDialog):
     def _pinned(self) -> str | None:
         if self._certificate is not None and not self._certificate.trusted_by_ca:
             return self._certificate.thumbprint_sha256
-        if self._platform is not None and self._certificate is None:
+        if self._platform is not None and self._certificate is None and not self._is_moved():
             return self._platform.thumbprint_sha256
         return None
 
@@ -227,6 +243,11 @@ class PlatformDialog(FormDialog):
         """Take back what was found out about other entries; what is being asked is sorted out when it comes."""
         if self.test.isEnabled():
             self.outcome.setText("")
+
+    def _on_moved(self) -> None:
+        """Take back what was confirmed about another address."""
+        self.same.setChecked(False)
+        self.same.hide()
 
     def _on_tested(self, facts: PlatformFacts) -> None:
         self.banner.hide()
@@ -276,12 +297,16 @@ class PlatformDialog(FormDialog):
             "platform.login_refused": self._password,
             "platform.unreachable": self._address,
             "engine.address_unusable": self._address,
+            "engine.other_platform": self._address,
         }
         return places.get(failure.code)
 
     def _on_failed(self, failure: Failure) -> None:
         super()._on_failed(failure)
         self._show_other_certificate(failure)
+        if isinstance(failure, OperationalError) and failure.code == "engine.platform_unproven":
+            self.same.show()
+            grow_later(self)
 
     def _show_other_certificate(self, failure: Failure) -> None:
         """Show the certificate that is not confirmed yet, so that it can be confirmed here and now."""
@@ -307,6 +332,9 @@ class PlatformDialog(FormDialog):
         update = UpdatePlatform(
             platform=self._platform.id,
             name=name,
+            address=self.address.text().strip(),
+            port=self.port.value(),
+            is_confirmed_same=self.same.isChecked(),
             user=user,
             password=self.password.text() or None,
             thumbprint_sha256=self._pinned(),

@@ -276,7 +276,7 @@ class SourceTab(QWidget):
             standby=tally.standby,
             target_path=tally.target_path,
             vm=tally.vm,
-            platform_address=tally.platform_address,
+            origin=tally.origin,
         )
 
         def take(found: tuple[KnownPoint, ...]) -> None:

@@ -208,13 +208,7 @@ class TargetTab(QWidget):
 
     def _origin(self) -> PlatformId | None:
         """Return the platform that the point came from, when it is registered."""
-        if self._known is None:
-            return None
-        address = self._known.point.facts.platform_address
-        return next(
-            (platform.id for platform in self._platforms if platform.address.casefold() == address.casefold()),
-            None,
-        )
+        return None if self._known is None else self._known.platform
 
     def _choose_origin(self) -> None:
         place = self.platform.findData(self._origin())

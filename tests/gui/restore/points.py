@@ -110,12 +110,13 @@ def point(vm: str = "web-01", number: int = 0, *, damaged: bool = False) -> Know
     )
     states = {0: VerificationState.UNKNOWN, 1: VerificationState.WHOLE}
     state = VerificationState.DAMAGED if damaged else states.get(number, VerificationState.WHOLE)
-    return KnownPoint(standby=STANDBY.id, target_path="prod", point=made, verification=state)
+    return KnownPoint(standby=STANDBY.id, target_path="prod", point=made, verification=state, platform=PLATFORM.id)
 
 
 def tally(vm: str = "web-01", count: int = 3) -> PointTally:
     """What is known of a VM's points in sum."""
     return PointTally(
+        origin="p1",
         standby=STANDBY.id,
         target_path="prod",
         rule_name=RULE.name,

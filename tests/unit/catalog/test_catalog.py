@@ -130,7 +130,7 @@ def test_points_come_back_as_they_were_newest_first(catalog: Catalog) -> None:
     for number in (2, 1, 3):
         catalog.points.put(STANDBY.id, "", point(number))
     catalog.points.put(STANDBY.id, "", point(4, vm="vm-2"))
-    found = catalog.points.find(standby=STANDBY.id, vm=VmId("vm-1"), platform_address="vc.test")
+    found = catalog.points.find(standby=STANDBY.id, vm=VmId("vm-1"), origin="at:vc.test")
     assert [known.point for known in found] == [point(3), point(2), point(1)]
     assert catalog.points.find(vm=VmId("vm-3")) == ()
 

@@ -70,7 +70,7 @@ WRITES: dict[str, tuple[Callable[[Catalog], object], dict[Subject, Keys]]] = {
     ),
     "remove a platform": (
         lambda c: c.platforms.remove(P),
-        {PLATFORMS: frozenset({P}), NAMES: frozenset({P})},
+        {PLATFORMS: frozenset({P}), NAMES: frozenset({P}), POINTS: None, RULES: None},
     ),
     "see a platform": (lambda c: c.sightings.put(SIGHTING), {PLATFORMS: frozenset({P})}),
     "rename a standby": (

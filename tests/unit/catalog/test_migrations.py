@@ -1,6 +1,7 @@
 """How a catalog gets its tables, and what becomes of one that another version of the program has made."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,8 @@ from app.catalog.errors import CatalogTooNew, CatalogTooOld
 from app.catalog.migrations import REVISIONS, newest_revision
 from app.catalog.tables import metadata
 from app.core.clock import SystemClock
-from tests.unit.catalog.test_catalog import PLATFORM
+from app.domain.ids import PointId
+from tests.unit.catalog.test_catalog import PLATFORM, STANDBY, point
 
 BEFORE_RELEASE = Path(__file__).with_name("before_release.sql")
 
@@ -43,20 +45,51 @@ def test_revisions_are_a_straight_line() -> None:
 # --- before the first release ------------------------------------------------------------------------------------
 
 
-def test_the_first_revision_makes_the_tables_that_catalogs_had_before_the_release(tmp_path: Path) -> None:
+def test_the_first_revision_makes_the_tables_that_catalogs_had_before_the_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new, old = tmp_path / "new.db", tmp_path / "old.db"
+    monkeypatch.setattr(migrations, "REVISIONS", REVISIONS[:1])
     Database.open(new).close()
     _run_script(old, BEFORE_RELEASE.read_text(encoding="utf-8"))
     assert _schema(new) == _schema(old)
 
 
-def test_a_catalog_that_had_these_tables_before_the_release_is_opened_as_it_is(path: Path) -> None:
+def test_a_catalog_that_had_these_tables_before_the_release_goes_on(path: Path) -> None:
     _run_script(path, BEFORE_RELEASE.read_text(encoding="utf-8"))
     _run_script(path, "INSERT INTO platforms VALUES ('p1', 'main', 'vc.test', 443, 'backup', 'AA:BB', 0)")
-    before = _schema(path)
     with Catalog.open(path, clock=SystemClock()) as catalog:
         assert catalog.platforms.all() == (PLATFORM,)
-    assert _schema(path) == before
+    assert _rows(path, "SELECT version_num FROM alembic_version") == [(newest_revision(),)]
+
+
+def test_points_of_the_first_release_learn_where_they_came_from(path: Path) -> None:
+    made = [
+        point(1),
+        replace(point(2), facts=replace(point(2).facts, platform_address="gone.test", platform_uuid="U-9")),
+        replace(point(3), facts=replace(point(3).facts, platform_address="gone.test")),
+    ]
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        catalog.platforms.put(PLATFORM)
+        catalog.standbys.put(STANDBY)
+        for number, known in enumerate(made):
+            catalog.points.put(STANDBY.id, "", replace(known, id=PointId(f"chain/{number}")))
+    _run_script(path, _BACK_TO_0011)
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        found = {known.point.id: known.platform for known in catalog.points.find()}
+        assert found == {"chain/0": PLATFORM.id, "chain/1": None, "chain/2": None}
+        assert {tally.origin for tally in catalog.points.tallies()} == {PLATFORM.id, "uuid:u-9", "at:gone.test"}
+
+
+_BACK_TO_0011 = """
+DROP INDEX ix_points_by_vm; DROP INDEX ix_points_tallies; DROP INDEX ix_points_tally;
+ALTER TABLE points DROP COLUMN origin; ALTER TABLE points DROP COLUMN platform_uuid;
+ALTER TABLE platforms DROP COLUMN former_addresses;
+CREATE INDEX ix_points_by_vm ON points (platform_address);
+CREATE INDEX ix_points_tallies ON points (platform_address);
+CREATE INDEX ix_points_tally ON points (platform_address);
+UPDATE alembic_version SET version_num = '0011';
+"""
 
 
 @pytest.mark.parametrize("revision", ["0001", "0010"])
@@ -90,12 +123,12 @@ def test_a_catalog_of_an_older_release_gets_what_it_lacks_and_keeps_its_rows(
 ) -> None:
     with Catalog.open(path, clock=SystemClock()) as catalog:
         catalog.platforms.put(PLATFORM)
-    monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, _adding("0012", "first"), _adding("0013", "second")))
+    monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, _adding("9012", "first"), _adding("9013", "second")))
     with Catalog.open(path, clock=SystemClock()) as catalog:
         assert catalog.platforms.all() == (PLATFORM,)
     columns = [row[1] for row in _rows(path, "PRAGMA table_info(engines)")]
     assert columns[-2:] == ["first", "second"]
-    assert _rows(path, "SELECT version_num FROM alembic_version") == [("0013",)]
+    assert _rows(path, "SELECT version_num FROM alembic_version") == [("9013",)]
     Catalog.open(path, clock=SystemClock()).close()
 
 
@@ -104,7 +137,7 @@ def test_of_several_changes_none_is_made_when_the_last_one_fails(
 ) -> None:
     Catalog.open(path, clock=SystemClock()).close()
     before = _schema(path)
-    twice = (_adding("0012", "first"), _adding("0013", "first"))
+    twice = (_adding("9012", "first"), _adding("9013", "first"))
     monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, *twice))
     with pytest.raises(Exception, match="duplicate column"):
         Catalog.open(path, clock=SystemClock())

@@ -199,7 +199,7 @@ def test_points_under_an_id_of_another_vm_are_not_ones_of_this_vm() -> None:
     assert belongs(replace(facts, name="web"), protected)
     assert belongs(replace(facts, instance_uuid="U-7"), protected)
     assert belongs(facts, replace(protected, instance_uuid=None))
-    assert recorded_protected(protected, "vc.test").instance_uuid == "u-7"
+    assert recorded_protected(protected, PlatformIdentity(address="vc.test")).instance_uuid == "u-7"
 
 
 uuids = st.sampled_from([None, "u-7", "u-8"])

@@ -359,6 +359,6 @@ def test_points_are_filtered_by_vm_and_standby(lab: EngineLab) -> None:
     lab.backup(first)
     point = lab.backup(second)
     assert [known.point.id for known in lab.engine.ask(ListPoints(vm=second))] == [point.id]
-    assert len(lab.engine.ask(ListPoints(platform_address=lab.host.address))) == 2
+    assert len(lab.engine.ask(ListPoints(origin=lab.platform))) == 2
     assert lab.engine.ask(ListPoints(standby=StandbyId("x"))) == ()
     assert PointId(point.id) in lab.listed()

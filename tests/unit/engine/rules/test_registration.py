@@ -29,7 +29,7 @@ from app.contract.standbys import (
 from app.core.clock import SystemClock
 from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
 from app.domain.identity import recorded_protected
-from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
+from app.domain.platforms import PlatformIdentity, PrivilegeCheck, WithoutPrivilege
 from app.domain.reasons import REFUSED
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
@@ -290,8 +290,8 @@ def test_the_doctor_measures_the_standby_against_the_disks(lab: RuleLab) -> None
         lambda: lab.factory.connect(platform, PASSWORD),
         standby,
         lambda host, port: None,
-        address=platform.address,
-        recorded_of=lambda vm: recorded_protected(vm, platform.address),
+        identity_of=lambda _: PlatformIdentity(address=platform.address),
+        recorded_of=recorded_protected,
     )
     assert "doctor.standby_tight" in codes(findings, Severity.WARNING)
 
