@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from app.cli.ctl.screen import Screen, size
 from app.cli.demo.stage import folders_in
 from app.contract.errors import ErrorRow
 from app.contract.overview import Overview, ReadOverview
-from app.contract.platforms import RegisterPlatform
+from app.contract.platforms import ListPlatforms, RegisterPlatform, UpdatePlatform
 from app.contract.program import ConfirmClock
 from app.contract.rules import ListRules, ListRuleVms, RuleRow, RuleVmRow, RunNow, StartRules
 from app.contract.standbys import ListStandbys, OpenEntriesRow, ReadOpenEntries, StartClosing
@@ -333,6 +333,35 @@ def test_a_run_can_be_waited_for_and_its_result_is_the_status(ctl: Ctl, end: Tas
     assert got == status
     assert end.value in out
     assert ctl.engine.executed == [RunNow(rule=RuleId("r1"), vms=(VmId("vm-2"),), kind=BackupKind.FULL)]
+
+
+# --- platforms -------------------------------------------------------------------------------------------------
+
+PLATFORM = Platform(
+    id=PlatformId("p"), name="vc", address="vc.example.com", port=443, user="root", thumbprint_sha256="AA:BB"
+)
+
+
+def test_a_platform_is_looked_for_at_another_address(ctl: Ctl) -> None:
+    ctl.engine.answer(ListPlatforms, (PLATFORM,))
+    ctl.engine.answer(UpdatePlatform, replace(PLATFORM, address="vc2.example.com", port=8443))
+    move = ("platform", "move", "vc", "vc2.example.com", "--port", "8443", "--thumbprint", "CC:DD")
+    status, out, _ = ctl(*move, "--same")
+    assert status == 0
+    assert "vc2.example.com:8443" in out
+    ctl(*move[:4], "--thumbprint", "CC:DD")
+    there, again = ctl.engine.executed
+    assert there == UpdatePlatform(
+        platform=PLATFORM.id,
+        name="vc",
+        user="root",
+        address="vc2.example.com",
+        port=8443,
+        is_confirmed_same=True,
+        thumbprint_sha256="CC:DD",
+    )
+    assert isinstance(again, UpdatePlatform)
+    assert (again.port, again.is_confirmed_same, again.password) == (443, False, None)
 
 
 # --- passwords -------------------------------------------------------------------------------------------------
