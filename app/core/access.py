@@ -13,6 +13,7 @@ from app.core.disks import DiskReader, DiskWriter
 from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.ids import SnapshotId, VmId
+from app.domain.messages import Message
 from app.domain.states import TransportMode
 
 
@@ -33,6 +34,12 @@ class NfcTicket:
     session_id: str = field(repr=False)
     thumbprint_sha1: str | None
     """Thumbprint of the ESXi host's certificate, upper-case hex pairs joined by colons."""
+    library_version: int = 11
+    """What the host says of its NFC: 11 on ESXi 8, less on older ones."""
+    known_as: str = ""
+    """The host's name in the inventory, where it is another one than ``host``: a network for backups."""
+    note: Message | None = None
+    """What the log should say of how the ticket was got."""
 
 
 class NfcTickets(Protocol):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.core.privatefiles import write_private
 from app.core.utf8 import assure_utf8, use_utf8_streams
+from app.simulator.releases import RELEASES
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import Flavour, License, SimulatorSpec, demo_spec, large_spec
 
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spec", choices=("demo", "large"), default="demo", help="which inventory")
     parser.add_argument("--vms", type=int, default=10_000, help="number of VMs of the large inventory")
     parser.add_argument("--flavour", choices=[flavour.value for flavour in Flavour], default=Flavour.VCENTER.value)
-    parser.add_argument("--version", choices=("7.0.3", "8.0.3"), default="8.0.3")
+    parser.add_argument("--version", choices=tuple(RELEASES), default="8.0.3")
     parser.add_argument(
         "--license", choices=[license.value for license in License], default=License.EVALUATION.value
     )

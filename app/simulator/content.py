@@ -9,12 +9,11 @@ from pyVmomi import vim
 from app.simulator import vmomi
 from app.simulator.calls import Call
 from app.simulator.client_session import ClientSession
+from app.simulator.releases import RELEASES
 from app.simulator.spec import SimulatorSpec
 from app.simulator.wellknown import SERVICE_INSTANCE, well_known
 from app.simulator.world import World, WorldObject
 
-_BUILDS = {"7.0.3": ("18700403", "18644231"), "8.0.3": ("24322831", "24022510")}
-"""Build numbers of vCenter and ESXi by version."""
 _CONTENT = (
     "rootFolder",
     "propertyCollector",
@@ -32,13 +31,14 @@ _CONTENT = (
 
 def about_info(spec: SimulatorSpec) -> vim.AboutInfo:
     """Return how a server of this flavour and version introduces itself."""
-    vcenter_build, esxi_build = _BUILDS[spec.version]
+    release = RELEASES[spec.version]
+    vcenter_build, esxi_build = release.vcenter_build, release.esxi_build
     common = {
         "vendor": "VMware, Inc.",
         "version": spec.version,
         "localeVersion": "INTL",
         "localeBuild": "000",
-        "apiVersion": f"{spec.version}.0",
+        "apiVersion": release.api_version,
         "licenseProductVersion": f"{spec.version[0]}.0",
     }
     if spec.is_vcenter:

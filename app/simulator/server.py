@@ -8,7 +8,7 @@ from app.core.clock import Clock
 from app.simulator.faults import FaultScript
 from app.simulator.folder import FolderHandler, FolderPorts
 from app.simulator.inventory.build import build_inventory
-from app.simulator.nfc import NfcOptions, NfcServer, NfcTls
+from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, profile_of
 from app.simulator.singletons import add_singletons
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
@@ -22,7 +22,6 @@ from app.simulator.world import World
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
-_NFC_BUDGET_BYTES = {"7.0.3": 48 << 20, "8.0.3": 96 << 20}
 
 
 class VSphereSimulator:
@@ -165,7 +164,8 @@ class VSphereSimulator:
     def _make_certificates(self) -> None:
         directory = self.directory / "tls"
         host_name = self.spec.hosts[0]
-        self._host_tls = TlsIdentity(directory, host_name)
+        is_weak = profile_of(self.spec.version).has_weak_tls
+        self._host_tls = TlsIdentity(directory, host_name, is_weak=is_weak and self.spec.is_vcenter)
         # a bare host shows one certificate everywhere
         self._server_tls = TlsIdentity(directory, "vcenter.lab") if self.spec.is_vcenter else self._host_tls
         self.world.host_thumbprint_sha1 = self._host_tls.thumbprint_sha1
@@ -180,11 +180,10 @@ class VSphereSimulator:
 
     def _start_nfc(self, starting: ExitStack) -> None:
         world = self.world
-        options = NfcOptions(
-            service=nfc_service_name(world), buffer_budget_bytes=_NFC_BUDGET_BYTES[self.spec.version]
-        )
+        options = NfcOptions(service=nfc_service_name(world), profile=profile_of(self.spec.version))
         nfc = NfcServer(VmDisks(world), world.tickets, self._nfc_tls(), faults=self.faults, options=options)
-        nfc.start()
+        routed = self.spec.backup_address if self.spec.is_backup_network_routed else None
+        nfc.start(host=routed or "127.0.0.1")
         starting.callback(nfc.stop)
         self._nfc = nfc
         world.nfc_port = nfc.port

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from app.simulator.releases import Version
+
 GIB = 1 << 30
 MIB = 1 << 20
 
-Version = Literal["7.0.3", "8.0.3"]
-HostVersion = Literal["6.5.0", "6.7.0", "7.0.3", "8.0.3"]
 Firmware = Literal["bios", "efi"]
 DiskKind = Literal["flat", "rdm_physical", "rdm_virtual"]
 DiskMode = Literal["persistent", "independent_persistent", "independent_nonpersistent"]
@@ -135,7 +135,11 @@ class SimulatorSpec:
     more_datacenters: tuple[DatacenterSpec, ...] = ()
     resource_pools: tuple[tuple[str, ...], ...] = ()
     """Resource pools of the first datacenter: their names from below the root pool down, parents first."""
-    host_versions: tuple[tuple[str, HostVersion], ...] = ()
+    backup_address: str | None = None
+    """Address of the hosts' VMkernel adapter that is tagged for backups; tickets name it."""
+    is_backup_network_routed: bool = True
+    """False: nothing answers at that address from here."""
+    host_versions: tuple[tuple[str, Version], ...] = ()
     """Pairs (host, its ESXi version) of hosts that are older than the rest; they know older hardware only."""
     hosts: tuple[str, ...] = ("esx01.lab", "esx02.lab")
     """Names of the hosts; a bare ESXi has exactly one."""

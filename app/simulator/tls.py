@@ -7,12 +7,21 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from app.core.privatefiles import make_private_folders, write_private
 
 _LIFETIME = timedelta(days=3650)
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_OAKLEY_GROUP_2 = """\
+-----BEGIN DH PARAMETERS-----
+MIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR
+Sgh5jjQE3e+VGbPNOkMbMCsKbfJfFDdP4TVtbVHCReSFtXZiXn7G9ExC6aY37WsL
+/1y29Aa37e44a/taiZ+lrp8kEXxLH+ZJKGZR7OZTgf//////////AgEC
+-----END DH PARAMETERS-----
+"""
+"""Parameters of a Diffie-Hellman exchange with the prime of RFC 2409, section 6.2."""
 
 
 class TlsIdentity:
@@ -32,13 +41,15 @@ class TlsIdentity:
     thumbprint_sha1: str
     thumbprint_sha256: str
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, *, is_weak: bool = False) -> None:
         """Make a certificate.
 
         Args:
             directory: where it and its key are kept, created when it is missing.
             name: common name of the certificate, and beginning of the file names.
+            is_weak: whether its key exchange is that of ESXi 6.5, which needs OpenSSL's security level 1.
         """
+        self._is_weak = is_weak
         self._directory = directory
         self._name = name
         self._generation = 0
@@ -48,7 +59,7 @@ class TlsIdentity:
     def renew(self) -> None:
         """Make a new key and certificate, shown from the next connection on."""
         self._generation += 1
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = new_key(is_weak=self._is_weak)
         certificate = _self_signed(key, self._name)
         stem = f"{self._name}-{self._generation}"
         certificate_file, key_file = self._directory / f"{stem}.pem", self._directory / f"{stem}.key"
@@ -62,12 +73,35 @@ class TlsIdentity:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(certificate_file, key_file)
+        if self._is_weak:
+            weaken(context, self._directory)
         self.certificate_file, self.context = certificate_file, context
         self.thumbprint_sha1 = _pairs(certificate.fingerprint(hashes.SHA1()))  # noqa: S303 - vSphere's own form
         self.thumbprint_sha256 = _pairs(certificate.fingerprint(hashes.SHA256()))
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
+def new_key(*, is_weak: bool) -> PrivateKey:
+    """Return a key for a certificate; RSA where the key exchange is an old one."""
+    if is_weak:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def weaken(context: ssl.SSLContext, directory: Path) -> None:
+    """Let a server offer nothing but the key exchange of ESXi 6.5: DHE with 1024 bits.
+
+    Args:
+        context: the server's, with an RSA certificate loaded.
+        directory: for a file with the parameters.
+    """
+    file = directory / "dh-1024.pem"
+    write_private(file, _OAKLEY_GROUP_2.encode("ascii"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+    context.load_dh_params(str(file))
+
+
+def _self_signed(key: PrivateKey, name: str) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

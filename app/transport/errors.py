@@ -45,6 +45,14 @@ class TlsFailed(LinkClosed):
     kind = TLS_FAILED
 
 
+class TlsTooWeak(TlsFailed):
+    """The host's key exchange is weaker than this machine takes by default."""
+
+
+class GreetingRefused(LinkClosed):
+    """The host ended the session on the first words of it."""
+
+
 class LinkStalled(LinkFailure):
     """The other side stayed silent for too long."""
 
@@ -79,6 +87,20 @@ class PortBlocked(DiskAccessFailed):
         "{path} could not be {operation} over {mode}: {host} does not answer on port {port} ({detail})."
     )
     hint_template = "Open port {port} from this machine to {host} in every firewall between them."
+
+
+class BackupNetworkBlocked(PortBlocked):
+    """The host sends to a network for backups that this machine does not reach."""
+
+    code = "transport.backup_network_blocked"
+    message_template = (
+        "{path} could not be {operation} over {mode}: {host}, the address for backups of the host {known_as}, "
+        "does not answer on port {port} ({detail})."
+    )
+    hint_template = (
+        "A VMkernel adapter of {known_as} is tagged for backups (vSphereBackupNFC), and its network is not routed "
+        "from this machine. Give this machine a way into that network, or take the tag away."
+    )
 
 
 class TicketRefused(DiskAccessFailed):

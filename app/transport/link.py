@@ -18,7 +18,7 @@ from app.core.cancel import CancelToken
 from app.domain.reasons import reason_of
 from app.domain.systemerrors import error_of_code
 from app.transport.certificates import pinned_context, verifying_context
-from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed
+from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed, TlsTooWeak
 from app.transport.reasons import (
     CONNECTION_BROKE_FOR,
     HANDSHAKE_FAILED,
@@ -35,6 +35,11 @@ from app.transport.reasons import (
 SLICE_S = 0.25
 """Longest wait between two looks at the cancel token."""
 _SCRATCH_BYTES = 256 * 1024
+_OLD_CIPHERS = "DEFAULT:@SECLEVEL=1"
+_TOO_WEAK = frozenset(
+    {"DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "WRONG_SIGNATURE_TYPE"}
+)
+"""OpenSSL's names for what its security level 2 does not take and level 1 does."""
 
 _KERNEL_TIMEOUTS = hasattr(socket, "MSG_WAITALL") and hasattr(socket.socket, "sendmsg")
 """True on POSIX. On Windows a socket is in no defined state after ``SO_RCVTIMEO`` struck."""
@@ -84,10 +89,11 @@ class Link:
                 raise
         raise failure
 
-    def start_tls(self, *, pinned: bool, timeout_s: float) -> bytes:
+    def start_tls(self, *, pinned: bool, timeout_s: float, is_old: bool = False) -> bytes:
         """Put a TLS layer on the connection and return the host's certificate (DER).
 
-        With ``pinned`` any certificate is accepted, and the caller compares it before it says anything.
+        With ``pinned`` any certificate is accepted, and the caller compares it before it says anything. ``is_old``
+        also takes key exchanges that only hosts of ESXi 6.5 and 6.7 still need.
 
         Raises:
             LinkFailure: the handshake failed.
@@ -98,6 +104,8 @@ class Link:
             # The machine's own store of authorities is asked within the handshake, which then comes in one piece.
             self._sock.settimeout(SLICE_S if pinned else timeout_s)
             context = pinned_context() if pinned else verifying_context()
+            if is_old:
+                context.set_ciphers(_OLD_CIPHERS)
             tls = context.wrap_socket(self._sock, server_hostname=self._host, do_handshake_on_connect=not pinned)
             self._sock = tls
             self._receive = tls.recv_into
@@ -106,7 +114,17 @@ class Link:
             tls.settimeout(SLICE_S)
             return tls.getpeercert(binary_form=True) or b""
         except (OSError, ValueError) as error:
-            raise TlsFailed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
+            reason = error.reason if isinstance(error, ssl.SSLError) else ""
+            failed = TlsTooWeak if reason in _TOO_WEAK else TlsFailed
+            raise failed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
+
+    @property
+    def tls_facts(self) -> str:
+        """What the TLS layer agreed on, such as ``TLSv1.3 TLS_AES_256_GCM_SHA384``; empty without one."""
+        if not isinstance(self._sock, ssl.SSLSocket):
+            return ""
+        cipher = self._sock.cipher()
+        return f"{self._sock.version()} {cipher[0] if cipher else ''}"
 
     def drop_tls(self) -> None:
         """Go on in plain text on the same connection; the TLS layer is dropped without a shutdown.

@@ -20,6 +20,11 @@ NOT_OFFERED = MessageKind("transport.skipped.not_offered", "{mode} is not used: 
 PORT_BLOCKED = MessageKind(
     "transport.skipped.port_blocked", "{mode} is not used: {host} does not answer on port {port} ({reason})."
 )
+BACKUP_NETWORK_BLOCKED = MessageKind(
+    "transport.skipped.backup_network_blocked",
+    "{mode} is not used: {host}, the address for backups of {known_as}, does not answer on port {port} "
+    "({reason}); its network is not routed from here.",
+)
 TICKET_REFUSED = MessageKind(
     "transport.skipped.ticket_refused", "{mode} is not used: the host refused the ticket ({reason})."
 )
@@ -50,6 +55,15 @@ BUFFER_REDUCED = MessageKind(
     "transport.buffer_reduced",
     "{host} refused a transfer buffer of {refused_bytes:size} ({reason}); trying {bytes:size}.",
 )
+OLD_TLS = MessageKind(
+    "transport.old_tls",
+    "{host} only offers the key exchange of older releases (ESXi 6.5 and 6.7); it is taken for this disk.",
+)
+GREETED_OTHERWISE = MessageKind(
+    "transport.greeted_otherwise",
+    "{host} ended the session on the first words; it is greeted as other releases are.",
+)
+HOST_SAID = MessageKind("transport.host_said", "What {host} said of itself is kept with this line, for a report.")
 ALLOCATION_UNKNOWN = MessageKind(
     "transport.allocation_unknown", "The host does not report which blocks of {path} hold data: {reason}."
 )

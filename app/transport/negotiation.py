@@ -16,6 +16,7 @@ from app.domain.messages import Message, listed
 from app.domain.states import PLAIN_MODES, TransportMode
 from app.transport import messages
 from app.transport.errors import (
+    BackupNetworkBlocked,
     FileForbidden,
     FileNotReadable,
     HostCertificateMismatch,
@@ -94,6 +95,9 @@ def explain(mode: TransportMode, error: OperationalError) -> Message:
     """Return the line that says why a mode is not taken."""
     params = error.params
     detail = params.get("detail", "")
+    if isinstance(error, BackupNetworkBlocked):
+        place = {name: params[name] for name in ("host", "known_as", "port")}
+        return messages.BACKUP_NETWORK_BLOCKED.fill(mode=mode.name, reason=detail, **place)
     if isinstance(error, PortBlocked):
         return messages.PORT_BLOCKED.fill(mode=mode.name, host=params["host"], port=params["port"], reason=detail)
     if isinstance(error, TicketRefused):

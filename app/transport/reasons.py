@@ -23,6 +23,8 @@ ANSWERS_TOO_SLOW: Final = MessageKind("link.answers_too_slow", "the answers in f
 ACKNOWLEDGEMENTS_TOO_SLOW: Final = MessageKind(
     "link.acknowledgements_too_slow", "the acknowledgements took too long"
 )
+GREETING_REFUSED: Final = MessageKind("link.greeting_refused", "the host does not take the session")
+HOST_SWITCHED: Final = MessageKind("link.host_switched", "the host sent a kind of message that is not known")
 OUT_OF_STEP: Final = MessageKind("link.out_of_step", "an earlier refusal leaves open what the host sends next")
 NO_CONNECTION_LEFT: Final = MessageKind("link.none_left", "no connection is left")
 HANDSHAKE_FAILED: Final = MessageKind("link.handshake_failed", "the TLS handshake failed: {reason}")

@@ -11,17 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from pyVmomi import VmomiSupport, vim
+from pyVmomi import VmomiSupport, vim, vmodl
 
 from app.core.access import AccessMode, DatastoreFiles, HttpsFile, NfcTicket
 from app.domain.ids import VmId
-from app.domain.messages import Sayable
+from app.domain.messages import Message, Sayable
+from app.vsphere import messages
 from app.vsphere.answers import Readable
 from app.vsphere.datacenters import DatacenterFiles, datacenter_of, read_datacenters
 from app.vsphere.errors import DatastoreUnknown, OperationUnsupported
 from app.vsphere.faults import translated
+from app.vsphere.faultwords import fault_reason
 from app.vsphere.names import DatastorePath, unescaped
-from app.vsphere.reasons import NO_DATASTORE_PATH, NO_NFC_SERVICE, NO_SUCH_DATASTORE, SEVERAL_DATACENTERS
+from app.vsphere.nfc_hosts import NfcHost, NfcHosts
+from app.vsphere.reasons import (
+    HOST_TOO_OLD,
+    NO_DATASTORE_PATH,
+    NO_NFC_SERVICE,
+    NO_SUCH_DATASTORE,
+    SEVERAL_DATACENTERS,
+)
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.words import Operation
 
@@ -30,6 +39,12 @@ _VERSION = "vim.version.version1"
 _NFC_SERVICE = "vim.NfcService"
 _NFC_REFERENCE = re.compile(rb"<(?:\w+:)?nfcService\b[^>]*>\s*([^<\s]+)\s*<")
 _registration = threading.Lock()
+_ALL_FILES = "VirtualMachine.Provisioning.GetVmFiles"
+_NO_TICKET_FOR_FILES = (
+    *(vim.fault.NoPermission, vmodl.fault.SecurityError, vmodl.fault.NotSupported, vmodl.fault.MethodNotFound),
+    vmodl.fault.InvalidRequest,
+)
+"""Faults upon which the ticket for one disk is tried (protocols page *NFC*, section 4a.6)."""
 
 
 class VSphereAccess:
@@ -42,6 +57,7 @@ class VSphereAccess:
         self._session = session
         self._lock = threading.Lock()
         self._nfc_service: tuple[int, str] | None = None
+        self._hosts = NfcHosts()
         self._datacenters: Mapping[str, DatacenterFiles] = {}
 
     def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:
@@ -51,23 +67,56 @@ class VSphereAccess:
             OperationUnsupported: the platform offers no NFC service.
             OperationalError: the platform refused or cannot be reached.
         """
-
-        def ask(connection: Connection) -> Any:
-            service = self._service(connection)
-            arguments = {"vm": connection.vm(vm), "diskDeviceKey": disk_key, "hostForAccess": None}
-            if access is AccessMode.WRITE:
-                return service.NfcRandomAccessOpenDisk(**arguments)
-            return service.NfcRandomAccessOpenReadonly(**arguments)
-
         with translated(self._session.attempt(Operation.OPEN_DISK, str(vm))):
-            ticket = self._session.run(ask)
+            ticket, host, note = self._session.run(
+                lambda connection: self._ask_ticket(connection, vm, disk_key, access)
+            )
+        address = ticket.host or self._session.platform.address
+        is_tagged = host is not None and address in host.backup_addresses
         return NfcTicket(
-            host=ticket.host or self._session.platform.address,
+            host=address,
             port=ticket.port or _NFC_PORT,
             service=ticket.service,
             session_id=ticket.sessionId,
             thumbprint_sha1=ticket.sslThumbprint or None,
+            library_version=0 if host is None else host.library_version,
+            known_as=host.name if host is not None and is_tagged else "",
+            note=note,
         )
+
+    def _ask_ticket(
+        self, connection: Connection, vm: VmId, disk_key: int, access: AccessMode
+    ) -> tuple[Any, NfcHost | None, Message | None]:
+        """Return a ticket, the host that it is for, and what the log should say of it.
+
+        Raises:
+            OperationUnsupported: the host is too old.
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        service = self._service(connection)
+        host = self._hosts.of_vm(connection, service, vm)
+        if host is not None and host.is_too_old:
+            raise OperationUnsupported(
+                address=self._session.platform.address,
+                operation=Operation.OPEN_DISKS_OVER_NFC,
+                detail=HOST_TOO_OLD.fill(host=host.name, version=host.version),
+            )
+        arguments = {
+            "vm": connection.vm(vm),
+            "diskDeviceKey": disk_key,
+            "hostForAccess": None if host is None else host.reference,
+        }
+        if access is AccessMode.WRITE:
+            return service.NfcRandomAccessOpenDisk(**arguments), host, None
+        try:
+            return service.NfcGetVmFiles(vm=connection.vm(vm)), host, None
+        except _NO_TICKET_FOR_FILES as fault:
+            refused = fault
+        note = messages.OTHER_TICKET.fill(privilege=_ALL_FILES, reason=fault_reason(refused))
+        try:
+            return service.NfcRandomAccessOpenReadonly(**arguments), host, note
+        except vim.fault.NoPermission:
+            raise refused from None  # the privilege of the first one is what an account should have
 
     def https_file(self, datastore_path: str, vm: VmId | None = None) -> HttpsFile:
         """Return where a datastore file can be fetched, with a live session's cookie.
@@ -217,7 +266,19 @@ def _nfc_methods() -> list[Any]:
     host = ("hostForAccess", "vim.HostSystem", _VERSION, optional, None)
     ticket = (0, "vim.HostServiceTicket", "vim.HostServiceTicket")
     read, write = "VirtualMachine.Provisioning.DiskRandomRead", "VirtualMachine.Provisioning.DiskRandomAccess"
+    needed = ("hostForAccess", "vim.HostSystem", _VERSION, 0, None)
+    version = (0, "int", "int")
     return [
+        ("getVmFiles", "NfcGetVmFiles", _VERSION, (vm,), ticket, _ALL_FILES, None),
+        (
+            "getServerNfcLibVersion",
+            "NfcGetServerNfcLibVersion",
+            _VERSION,
+            (needed,),
+            version,
+            "System.Read",
+            None,
+        ),
         (
             "randomAccessOpenReadonly",
             "NfcRandomAccessOpenReadonly",

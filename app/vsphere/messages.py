@@ -2,6 +2,10 @@
 
 from app.domain.messages import MessageKind
 
+OTHER_TICKET = MessageKind(
+    "vsphere.other_ticket",
+    "The platform gives no ticket for all files of the VM ({privilege}: {reason}); one for each disk is used.",
+)
 CBT_UNSUPPORTED = MessageKind(
     "vsphere.cbt_unsupported", "{vm} does not support changed block tracking: every backup reads the whole disks."
 )

@@ -14,6 +14,7 @@ BACKUP = (
     "VirtualMachine.State.CreateSnapshot",
     "VirtualMachine.State.RemoveSnapshot",
     "VirtualMachine.Config.ChangeTracking",
+    "VirtualMachine.Provisioning.GetVmFiles",
     "VirtualMachine.Provisioning.DiskRandomRead",
     "Datastore.Browse",
     "Datastore.FileManagement",
@@ -21,6 +22,7 @@ BACKUP = (
 RESTORE = (
     "System.View",
     "System.Read",
+    "VirtualMachine.Provisioning.GetVmFiles",
     "VirtualMachine.Provisioning.DiskRandomRead",
     "Datastore.Browse",
     "Datastore.FileManagement",
@@ -42,6 +44,8 @@ RESTORE = (
     "Network.Assign",
 )
 
+_INSTEAD = {"VirtualMachine.Provisioning.GetVmFiles": "VirtualMachine.Provisioning.DiskRandomRead"}
+"""What does as well: disks are read with the ticket for all files of a VM, or else with one for each disk."""
 _WITHOUT = {
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
@@ -59,14 +63,16 @@ def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[Privil
     entity = connection.content.rootFolder if vm is None else connection.vm(vm)
     row = read(connection.query(), connection.content.sessionManager, "currentSession")
     session: Any = row.get("currentSession")
-    granted = connection.content.authorizationManager.HasPrivilegeOnEntity(entity, session.key, list(names))
+    asked = (*names, *_INSTEAD.values())
+    answer = connection.content.authorizationManager.HasPrivilegeOnEntity(entity, session.key, list(asked))
+    granted = {name for name, has in zip(asked, answer, strict=True) if has}
     return tuple(
         PrivilegeCheck(
             privilege=name,
             for_backup=name in BACKUP,
             for_restore=name in RESTORE,
-            is_granted=bool(has),
+            is_granted=name in granted or _INSTEAD.get(name) in granted,
             without_it=_WITHOUT.get(name, WithoutPrivilege.NOTHING_WORKS),
         )
-        for name, has in zip(names, granted, strict=True)
+        for name in names
     )

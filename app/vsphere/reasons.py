@@ -12,6 +12,10 @@ NO_KNOWN_VERSION: Final = MessageKind(
     "vsphere.no_known_version", "it offers no known version of the vim25 interface"
 )
 NO_NFC_SERVICE: Final = MessageKind("vsphere.no_nfc_service", "it names no NFC service")
+HOST_TOO_OLD: Final = MessageKind(
+    "vsphere.host_too_old",
+    "{host} runs ESXi {version}, which speaks an older protocol; ESXi 6.5 or newer is needed",
+)
 LARGER_THAN: Final = MessageKind("vsphere.larger_than", "it is larger than {mib} MiB")
 NO_DATASTORE_PATH: Final = MessageKind("vsphere.no_datastore_path", "it is not a datastore path")
 SEVERAL_DATACENTERS: Final = MessageKind(

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.domain.messages import MessageKind
+from app.domain.messages import Message, MessageKind
 
 
 class TurnableClock:
@@ -49,6 +49,8 @@ class RecordingTaskLog:
     """A task's log that keeps its lines as (level, kind, filled text)."""
 
     lines: list[tuple[str, MessageKind, str]] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    """The same lines as messages, with what others said as their details."""
 
     def info(self, kind: MessageKind, /, **params: object) -> None:
         """Keep a normal line."""
@@ -63,7 +65,9 @@ class RecordingTaskLog:
         self._add("error", kind, params)
 
     def _add(self, level: str, kind: MessageKind, params: dict[str, object]) -> None:
-        self.lines.append((level, kind, str(kind.fill(**params))))
+        message = kind.fill(**params)
+        self.messages.append(message)
+        self.lines.append((level, kind, str(message)))
 
     def kinds(self) -> list[MessageKind]:
         """Return the kinds of the lines, oldest first."""

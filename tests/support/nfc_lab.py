@@ -28,13 +28,13 @@ from typing import IO, Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.core.access import AccessMode, DiskAddress, NfcTicket
 from app.domain.ids import VmId
 from app.simulator.nfc import NfcFaults, NfcOptions, NfcServer, NfcTls, TicketStore
 from app.simulator.storage import DiskForbidden, DiskInUse, DiskStore, SimDatastore, SimDisk
+from app.simulator.tls import new_key, weaken
 
 VM = VmId("vm-1")
 DISK_KEY = 2000
@@ -45,8 +45,9 @@ HOST = "127.0.0.1"
 class LabCertificate:
     """A self-signed certificate with its thumbprints."""
 
-    def __init__(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, *, is_weak: bool = False) -> None:
+        self._is_weak = is_weak
+        key = new_key(is_weak=is_weak)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nfc-lab")])
         now = datetime.now(UTC)
         address = x509.IPAddress(ipaddress.ip_address(HOST))
@@ -83,6 +84,8 @@ class LabCertificate:
             file = Path(folder, "cert.pem")
             file.write_bytes(self.pem)
             context.load_cert_chain(file)
+            if self._is_weak:
+                weaken(context, Path(folder))
         return context
 
 
@@ -102,8 +105,8 @@ class NfcLab:
         self.store = DiskStore(self._datastores, seed=1)
         self.locked: set[str] = set()
         self.tickets = TicketStore()
-        self.certificate = LabCertificate()
         self.options = options or NfcOptions()
+        self.certificate = LabCertificate(is_weak=self.options.profile.has_weak_tls)
         tls = NfcTls(
             context=self.certificate.server_context(), thumbprint_sha256=self.certificate.thumbprint_sha256
         )
@@ -153,6 +156,7 @@ class NfcLab:
             service=self.options.service,
             session_id=self.tickets.issue(VM, None, writable=access is AccessMode.WRITE),
             thumbprint_sha1=self.thumbprint_sha1,
+            library_version=self.options.profile.library_version,
         )
 
     def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:

@@ -8,18 +8,18 @@ from pyVmomi import vim
 
 from app.simulator.inventory.datastore import Datastore
 from app.simulator.inventory.entity import Entity
-from app.simulator.inventory.hardware import CORE_MHZ, HOST_CORES, HOST_MEMORY_BYTES, NEWEST_HARDWARE
+from app.simulator.inventory.hardware import CORE_MHZ, HOST_CORES, HOST_MEMORY_BYTES
 from app.simulator.inventory.surroundings import Surroundings
 from app.simulator.objects import SimObject
+from app.simulator.releases import RELEASES
 from app.simulator.world import World
 
-BUILDS = {"6.5.0": "4564106", "6.7.0": "8169922", "7.0.3": "18644231", "8.0.3": "24022510"}
 _CPU = "Intel(R) Xeon(R) Gold 6426Y"
 
 
 def product(version: str) -> vim.AboutInfo:
     """Return what an ESXi host says of itself."""
-    build = BUILDS[version]
+    build = RELEASES[version].esxi_build
     return vim.AboutInfo(
         name="VMware ESXi",
         fullName=f"VMware ESXi {version} build-{build}",
@@ -31,7 +31,7 @@ def product(version: str) -> vim.AboutInfo:
         osType="vmnix-x86",
         productLineId="embeddedEsx",
         apiType="HostAgent",
-        apiVersion=f"{version}.0",
+        apiVersion=RELEASES[version].api_version,
         licenseProductName="VMware ESX Server",
         licenseProductVersion=version.split(".")[0] + ".0",
     )
@@ -110,7 +110,25 @@ def _config(host: "HostSystem") -> vim.host.ConfigInfo:
         product=product(host.esxi_version),
         datastoreCapabilities=datastore_capabilities(),
         lockdownMode="lockdownDisabled",
+        virtualNicManagerInfo=vim.host.VirtualNicManagerInfo(netConfig=_nic_uses(host)),
     )
+
+
+def _nic_uses(host: "HostSystem") -> list[vim.host.VirtualNicManager.NetConfig]:
+    """Return what the VMkernel adapters are tagged for."""
+    address = host.world.spec.backup_address
+    if address is None:
+        return []
+    spec = vim.host.VirtualNic.Specification(
+        ip=vim.host.IpConfig(dhcp=False, ipAddress=address, subnetMask="255.0.0.0")
+    )
+    nic = vim.host.VirtualNic(
+        device="vmk1", key="vSphereBackupNFC.key-vim.host.VirtualNic-vmk1", portgroup="Backup", spec=spec
+    )
+    config = vim.host.VirtualNicManager.NetConfig(
+        nicType="vSphereBackupNFC", multiSelectAllowed=True, candidateVnic=[nic], selectedVnic=[nic.key]
+    )
+    return [config]
 
 
 def datastore_capabilities() -> vim.host.DatastoreSystem.Capabilities:
@@ -181,7 +199,7 @@ class HostSystem(Entity):
     @property
     def newest_hardware(self) -> int:
         """Number of the newest virtual hardware version that it knows."""
-        return NEWEST_HARDWARE[self.esxi_version]
+        return RELEASES[self.esxi_version].newest_hardware
 
     def datastores(self) -> list[Datastore]:
         """Return the datastores that this host mounts."""

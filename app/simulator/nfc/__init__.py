@@ -25,20 +25,24 @@ while it sends. Memory per connection: 1 MiB, and two buffers of the size the cl
 """
 
 from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls, ScriptedRefusal
+from app.simulator.nfc.profiles import PROFILES, NfcProfile, profile_of
 from app.simulator.nfc.server import NfcOptions, NfcServer
 from app.simulator.nfc.tickets import Ticket, TicketStore
 from app.simulator.nfc.wire import NfcCode, RefusalForm
 
 __all__ = [
+    "PROFILES",
     "DiskResolver",
     "Interruption",
     "NfcCode",
     "NfcFaults",
     "NfcOptions",
+    "NfcProfile",
     "NfcServer",
     "NfcTls",
     "RefusalForm",
     "ScriptedRefusal",
     "Ticket",
     "TicketStore",
+    "profile_of",
 ]

@@ -8,10 +8,16 @@ import socket
 from dataclasses import dataclass
 
 from app.simulator.nfc.ports import NfcTls
+from app.simulator.nfc.profiles import NfcProfile
 from app.simulator.nfc.streams import ConnectionEnded, DroppableTls
 from app.simulator.nfc.tickets import Ticket, TicketStore
 
-BANNER = b"220 VMware Authentication Daemon Version 1.10: SSL Required, NFCSSL supported\r\n"
+_BANNER = (
+    "220 VMware Authentication Daemon Version 1.10: SSL Required, ServerDaemonProtocol:SOAP, "
+    "MKSDisplayProtocol:VNC , VMXARGS supported, NFCSSL supported/t"
+)
+_INSIDE = b"220 VMware Authentication Daemon Version 1.10\r\n"
+"""What BANNER is answered with inside the TLS layer; what the host can do is said in plain text only."""
 _LINE_LIMIT_BYTES = 1024
 _MOST_REFUSALS = 5
 
@@ -30,13 +36,16 @@ class Authd:
     Thread: any; each call serves one connection on the caller's thread.
     """
 
-    def __init__(self, tickets: TicketStore, service: str) -> None:
+    def __init__(self, tickets: TicketStore, service: str, profile: NfcProfile) -> None:
         """Accept the tickets of one store.
 
         Args:
             tickets: where the tickets come from.
             service: what tickets name: ``vpxa-nfc`` (through vCenter) or ``nfc`` (bare ESXi).
+            profile: how hosts of this release speak.
         """
+        self._profile = profile
+        self._banner = f"{_BANNER}{', SHA256 supported' if profile.announces_sha256 else ''}\r\n".encode("ascii")
         self._tickets = tickets
         self._services = {service: False, f"{service}ssl": True}
 
@@ -47,7 +56,7 @@ class Authd:
             ConnectionEnded: the client went away, or was refused too often.
             OSError: the connection broke.
         """
-        connection.sendall(BANNER)
+        connection.sendall(self._banner)
         layer = DroppableTls(connection, tls.context)
         session_id = ""
         refusals = 0
@@ -72,11 +81,17 @@ class Authd:
         if not line.endswith(b"\r\n"):
             return b"500 Lines end with CRLF\r\n"
         if line == b"BANNER \r\n":
-            return BANNER
-        if line == b"THUMBPRINT_SHA2 PlainText\r\n":
+            return _INSIDE
+        if command == "THUMBPRINT_SHA2" and self._profile.announces_sha256 and _is_plain_word(argument):
             return f"200 {tls.thumbprint_sha256}\r\n".encode("ascii")
+        if command == "THUMBPRINT_SHA2" and not self._profile.announces_sha256:
+            return b"530 Please login with USER and PASS\r\n"
         if command == "PROXY" and argument in self._services:
             return b"530 Login incorrect: no such session\r\n"
         if command in ("SESSION", "BANNER", "THUMBPRINT_SHA2", "PROXY"):
             return f"501 Wrong arguments of {command}\r\n".encode("ascii", "replace")
         return b"500 Unknown command\r\n"
+
+
+def _is_plain_word(argument: str) -> bool:
+    return bool(argument) and not set(argument) & set(" :\t")

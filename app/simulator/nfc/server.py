@@ -9,13 +9,14 @@ from random import Random
 from typing import Self
 
 from app.simulator.nfc.authd import Authd
+from app.simulator.nfc.errors import ProtocolViolation
 from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
+from app.simulator.nfc.profiles import ESXI_8_0, NfcProfile
 from app.simulator.nfc.resources import BufferBudget
-from app.simulator.nfc.session import NfcSession, NfcSurroundings, ProtocolViolation
+from app.simulator.nfc.session import NfcSession, NfcSurroundings
 from app.simulator.nfc.streams import RESET_ON_CLOSE, ByteStream, ConnectionEnded, PlainStream, TlsStream
 from app.simulator.nfc.tickets import TicketStore
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter
-from app.simulator.nfc.wire import RefusalForm
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +30,8 @@ class NfcOptions:
 
     service: str = "vpxa-nfc"
     """What tickets name: ``vpxa-nfc`` through vCenter, ``nfc`` on a bare ESXi."""
-    buffer_budget_bytes: int = 96 << 20
-    """Sum of all sessions' buffers: 48 MiB on ESXi 6 and 7, 96 MiB on 8."""
-    refusal_form: RefusalForm = RefusalForm.IN_FRAME
-    """How it says no; hosts differ."""
+    profile: NfcProfile = ESXI_8_0
+    """How hosts of a release speak."""
     shuffle_seed: int | None = None
     """Not None: fragments of read answers come in a random order that follows from the seed."""
 
@@ -66,8 +65,8 @@ class NfcServer:
         self._resolver = resolver
         self._faults = faults or NoFaults()
         self._options = options or NfcOptions()
-        self._authd = Authd(tickets, self._options.service)
-        self._budget = BufferBudget(self._options.buffer_budget_bytes)
+        self._authd = Authd(tickets, self._options.service, self._options.profile)
+        self._budget = BufferBudget(self._options.profile.memory_bytes)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, _Connection] = {}
@@ -105,17 +104,18 @@ class NfcServer:
         with self._lock:
             return len(self._connections)
 
-    def start(self, port: int = 0) -> None:
+    def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listen and accept.
 
         Args:
             port: 0 takes a free one.
+            host: the address to listen at.
 
         Raises:
             OSError: the port is taken.
         """
         self._stopping.clear()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
         self._acceptor = threading.Thread(
             target=self._accept, args=(self._listener,), name="nfc-accept", daemon=True
         )
@@ -149,6 +149,12 @@ class NfcServer:
                 if connection.vm_moid == vm_moid:
                     _shut_down(connection.control)
 
+    def _stream(self, connection: socket.socket, *, is_secured: bool) -> ByteStream:
+        if not is_secured:
+            return PlainStream(connection)
+        is_strict = self._options.profile.takes_one_message_a_record
+        return TlsStream(connection, self.tls.context, takes_one_message_a_record=is_strict)
+
     def _accept(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
             try:
@@ -177,7 +183,7 @@ class NfcServer:
             )
             with self._lock:
                 self._connections[threading.current_thread()].vm_moid = admission.ticket.vm_moid
-            stream = TlsStream(connection, self.tls.context) if admission.secured else PlainStream(connection)
+            stream = self._stream(connection, is_secured=admission.secured)
             seed = self._options.shuffle_seed
             surroundings = NfcSurroundings(
                 ticket=admission.ticket,
@@ -185,7 +191,7 @@ class NfcServer:
                 budget=self._budget,
                 interrupter=interrupter,
                 faults=self._faults,
-                refusal_form=self._options.refusal_form,
+                profile=self._options.profile,
                 shuffle=None if seed is None else Random(seed + number),  # noqa: S311 - an order, not a secret
                 socket_buffers=buffers,
             )

@@ -8,7 +8,10 @@ from random import Random
 
 from app.simulator.nfc import codecs, wire
 from app.simulator.nfc.codecs import BadFragment, Compression
+from app.simulator.nfc.errors import ProtocolViolation, Refusal
+from app.simulator.nfc.greeting import Greeting
 from app.simulator.nfc.ports import DiskResolver, NfcFaults
+from app.simulator.nfc.profiles import NfcProfile
 from app.simulator.nfc.resources import BufferBudget, allocation_bitmap
 from app.simulator.nfc.streams import ByteStream
 from app.simulator.nfc.tickets import Ticket
@@ -26,8 +29,8 @@ from app.simulator.storage import (
 )
 from app.simulator.storage.descriptor import SECTOR_BYTES, Geometry
 
-LARGEST_BUFFER_BYTES = 8 << 20
-_DEFAULT_BUFFER_BYTES = 64 << 10
+_DEFAULT_BUFFER_BYTES, _DEFAULT_BUFFERS = 64 << 10, 4
+_LONG_CLOSE_BYTES = 16
 _PAYLOAD_LIMIT_BYTES = 4096
 _NAME_LIMIT_BYTES = 4096
 _MOST_OPEN_FILES = 16
@@ -43,19 +46,6 @@ LEAF_IN_USE = "Thin/TBZ/Sparse disks cannot be opened in multiwriter mode"
 NOT_LOCKED = "DiskLib error 16392: Failed to lock the file"
 
 
-class ProtocolViolation(Exception):
-    """The client speaks something else; the connection is closed."""
-
-
-class Refusal(Exception):
-    """A request is answered with an error, and the session goes on."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NfcSurroundings:
     """What a session works with."""
@@ -67,7 +57,7 @@ class NfcSurroundings:
     shuffle: Random | None
     """Not None: fragments go out in any order, across the read requests that are waiting."""
     faults: NfcFaults
-    refusal_form: RefusalForm
+    profile: NfcProfile
     socket_buffers: tuple[int, int]
     """Sizes of the socket's send and receive buffer."""
 
@@ -125,34 +115,17 @@ class NfcSession:
             OSError: the connection broke.
         """
         try:
-            self._greet()
+            Greeting(self._stream, self._with.profile).run()
             while not self._closed:
                 self._serve(self._next_request())
-            self._receive_classic(Classic.SESSION_COMPLETE)
+            self._receive_end()
         finally:
             self._release()
 
-    # ---- classic messages ------------------------------------------------------------------------------
-
-    def _greet(self) -> None:
-        self._receive_classic(Classic.HANDSHAKE)
-        self._receive_classic(Classic.SESSION_PARAMETERS)
-        self._stream.send(wire.classic_message(Classic.SESSION_PARAMETERS_ANSWER, (16, 1)))
-        self._receive_classic(Classic.VERSION)
-        self._stream.send(wire.classic_message(Classic.VERSION, (4, wire.LIB_VERSION)))
-        names = self._receive_classic(Classic.CONNECTION_DATA)
-        for length in wire.CLASSIC_PAIR.unpack_from(names, 4):
-            self._receive_text(length)
-        self._receive_classic(Classic.FEATURES)
-        self._receive_classic(Classic.OPEN_AIO)
-        self._stream.send(wire.classic_message(Classic.OPEN_AIO))
-
-    def _receive_classic(self, expected: Classic) -> bytes:
+    def _receive_end(self) -> None:
         message = self._receive(wire.CLASSIC_BYTES)
-        kind = wire.classic_type(message)
-        if kind != expected:
-            raise ProtocolViolation(f"message {kind} instead of {expected.value}")
-        return message
+        if message != wire.classic_message(Classic.SESSION_COMPLETE):
+            raise ProtocolViolation(f"message {wire.classic_type(message)} at the end")
 
     # ---- frames ----------------------------------------------------------------------------------------
 
@@ -181,15 +154,17 @@ class NfcSession:
         self._stream.send(answer)
 
     def _open_session(self, request: _Request) -> bytes:
-        _, buffer_bytes, count, _ = wire.OPEN_SESSION.unpack(request.payload)
+        zero, buffer_bytes, count, last = wire.OPEN_SESSION.unpack(request.payload)
+        _explained(request, zero, last)
+        if not buffer_bytes and not count:  # the vendor's own default
+            buffer_bytes, count = _DEFAULT_BUFFER_BYTES, _DEFAULT_BUFFERS
         if self._files or buffer_bytes < SECTOR_BYTES or buffer_bytes % SECTOR_BYTES or not count:
             raise Refusal(NfcCode.BAD_REQUEST, "bad buffers")
-        wanted = buffer_bytes * count
-        if buffer_bytes > LARGEST_BUFFER_BYTES:
-            raise Refusal(NfcCode.NO_RESOURCES, f"buffers are at most {LARGEST_BUFFER_BYTES} bytes")
+        wanted, profile = buffer_bytes * count, self._with.profile
         self._with.budget.give_back(self._reserved_bytes)
         self._reserved_bytes = 0
-        if not self._with.budget.take(wanted):
+        is_too_much = buffer_bytes > profile.largest_buffer_bytes or wanted > profile.session_bytes
+        if is_too_much or not self._with.budget.take(wanted):
             needed = buffer_bytes + _REQUEST_OVERHEAD_BYTES
             raise Refusal(NfcCode.NO_MEMORY, f"Failed to allocate the requested {needed} bytes")
         self._reserved_bytes = wanted
@@ -199,21 +174,23 @@ class NfcSession:
         return wire.frame(Frame.OPEN_SESSION, request.op_id, bytes(wire.OPEN_SESSION.size))
 
     def _close_session(self, request: _Request) -> bytes:
-        wire.U32.unpack(request.payload)
+        self._explained_end(request, wire.U32.size)
         self._release()
         self._closed = True
-        return wire.frame(Frame.CLOSE_SESSION, request.op_id, bytes(wire.U32.size))
+        return wire.frame(Frame.CLOSE_SESSION, request.op_id, bytes(self._with.profile.closed_bytes[1]))
 
     def _set_sock_opts(self, request: _Request) -> bytes:
-        wire.SOCK_OPTS.unpack(request.payload)
+        _explained(request, *wire.SOCK_OPTS.unpack(request.payload))
         return wire.frame(Frame.SET_SOCK_OPTS, request.op_id, wire.SOCK_OPTS.pack(*self._with.socket_buffers, 0))
 
     def _set_res_pool(self, request: _Request) -> bytes:
-        wire.U32.unpack(request.payload)
+        (pool,) = wire.U32.unpack(request.payload)
+        _explained(request, pool - 1)
         return wire.frame(Frame.SET_RES_POOL, request.op_id, bytes(wire.U32.size))
 
     def _open_file(self, request: _Request) -> bytes:
-        path_bytes, _, _, _, kind, flags = wire.OPEN_FILE.unpack(request.payload)
+        path_bytes, *zeros, kind, flags = wire.OPEN_FILE.unpack(request.payload)
+        _explained(request, *zeros, *request.payload[wire.OPEN_FILE_BYTES :], flags not in wire.OPEN_FLAGS)
         path = self._receive_text(path_bytes)
         writable = not flags & wire.FLAG_READ_ONLY
         if kind != wire.FILE_TYPE_DISK:
@@ -240,7 +217,7 @@ class NfcSession:
             geometry.heads,
             geometry.sectors,
         )
-        return wire.frame(Frame.OPEN_FILE, request.op_id, answer)
+        return wire.frame(Frame.OPEN_FILE, request.op_id, answer.ljust(self._with.profile.opened_bytes, b"\0"))
 
     def _resolve(self, path: str, *, writable: bool) -> SimDisk:
         ticket = self._with.ticket
@@ -261,13 +238,15 @@ class NfcSession:
         return disk
 
     def _close_file(self, request: _Request) -> bytes:
-        (handle,) = wire.U64.unpack(request.payload)
+        self._explained_end(request, wire.U64.size)
+        (handle,) = wire.U64.unpack_from(request.payload)
         self._file(handle).pin.close()
         del self._files[handle]
-        return wire.frame(Frame.CLOSE_FILE, request.op_id, bytes(wire.U64.size))
+        return wire.frame(Frame.CLOSE_FILE, request.op_id, bytes(self._with.profile.closed_bytes[0]))
 
     def _get_ddb(self, request: _Request) -> bytes:
-        handle, key_bytes, _ = wire.DDB_GET.unpack(request.payload)
+        handle, key_bytes, zero = wire.DDB_GET.unpack(request.payload)
+        _explained(request, zero)
         key = self._receive_text(key_bytes)
         disk = self._file(handle).disk
         ddb = {**disk.base.descriptor.ddb, **disk.descriptor.ddb}
@@ -276,7 +255,8 @@ class NfcSession:
         return wire.frame(Frame.DDB_GET, request.op_id, payload) + value
 
     def _query_allocated(self, request: _Request) -> bytes:
-        handle, _, chunk_bytes, start, count, _ = wire.QUERY_ALLOCATED.unpack(request.payload)
+        handle, zero, chunk_bytes, start, count, last = wire.QUERY_ALLOCATED.unpack(request.payload)
+        _explained(request, zero, last)
         disk = self._file(handle).disk
         if not chunk_bytes or chunk_bytes % SECTOR_BYTES or start % chunk_bytes or not 0 < count <= _MOST_CHUNKS:
             raise Refusal(NfcCode.BAD_REQUEST, "start and length must be multiples of the chunk")
@@ -311,7 +291,8 @@ class NfcSession:
                 self._stream.send(self._refuse(following, refusal))
 
     def _read_order(self, request: _Request) -> ReadOrder:
-        handle, operation, offset, length_bytes, *_ = wire.IO_REQUEST.unpack(request.payload)
+        handle, operation, offset, length_bytes, again, once_more, last = wire.IO_REQUEST.unpack(request.payload)
+        _explained(request, again - length_bytes, once_more - length_bytes, last)
         disk = self._file(handle).disk
         try:
             compression = Compression(operation >> 32)
@@ -327,6 +308,7 @@ class NfcSession:
 
     def _receive_write(self, request: _Request) -> None:
         fragment = wire.Fragment.unpack(request.payload)
+        _explained(request, *request.payload[-wire.U32.size :])
         if fragment.extra_bytes > self._buffer_bytes or fragment.plain_bytes > self._buffer_bytes:
             raise ProtocolViolation(f"a fragment of {fragment.extra_bytes} bytes is larger than the buffer")
         extra = memoryview(self._extra)[: fragment.extra_bytes]
@@ -340,7 +322,7 @@ class NfcSession:
         order.received_bytes += fragment.plain_bytes
         if order.is_complete:
             del self._writes[request.op_id]
-            self._stream.send(order.answer(request.op_id, self._with.refusal_form))
+            self._stream.send(order.answer(request.op_id, self._with.profile.refusal_form))
 
     def _begin_write(self, request: _Request, fragment: wire.Fragment) -> WriteOrder:
         if len(self._writes) >= _MOST_WRITES:
@@ -376,7 +358,7 @@ class NfcSession:
         return None
 
     def _refuse(self, request: _Request, refusal: Refusal) -> bytes:
-        form = self._with.refusal_form
+        form = self._with.profile.refusal_form
         if form is RefusalForm.IN_STATUS and request.kind == Frame.IO:
             return self._failed_read(request, refusal.code)
         return wire.refusal(form, request.kind, request.op_id, refusal.code, refusal.text)
@@ -387,6 +369,12 @@ class NfcSession:
         sent: int = min(length_bytes, self._buffer_bytes)
         payload = wire.IO_FRAGMENT.pack(code, wire.OP_READ, offset, length_bytes & 0xFFFFFFFF, 0, sent, sent, 0)
         return wire.frame(Frame.IO, request.op_id, payload) + b"\xdb" * sent
+
+    def _explained_end(self, request: _Request, short_bytes: int) -> None:
+        """Take a request that closes something; newer clients pad it with zeros to 16 bytes."""
+        if len(request.payload) not in (short_bytes, _LONG_CLOSE_BYTES):
+            raise ProtocolViolation(f"request {request.kind} of {len(request.payload)} bytes")
+        _explained(request, *request.payload[wire.U64.size :])
 
     # ---- inside ----------------------------------------------------------------------------------------
 
@@ -412,6 +400,16 @@ class NfcSession:
         self._files.clear()
         self._with.budget.give_back(self._reserved_bytes)
         self._reserved_bytes = 0
+
+
+def _explained(request: _Request, *zeros: int) -> None:
+    """Refuse a request with a field that has to be zero and is not.
+
+    Raises:
+        ProtocolViolation: no source explains its bytes.
+    """
+    if any(zeros):
+        raise ProtocolViolation(f"bytes that nothing explains in request {request.kind}")
 
 
 def _is_read(request: _Request) -> bool:

@@ -12,6 +12,8 @@ import struct
 import sys
 from typing import Protocol
 
+from app.simulator.nfc.errors import ProtocolViolation
+
 _RECORD_HEADER_BYTES = 5
 _LARGEST_RECORD_BYTES = (1 << 14) + 2048
 _MSG_WAITALL = getattr(socket, "MSG_WAITALL", 0)
@@ -25,6 +27,20 @@ class ConnectionEnded(Exception):
 
 class ByteStream(Protocol):
     """An ordered stream of bytes. Thread: one at a time."""
+
+    def receive_message(self, n_bytes: int, *, is_followed: bool = False) -> bytes:
+        """Return one message of the greeting.
+
+        Args:
+            n_bytes: its length.
+            is_followed: whether something belongs to it that follows in the same record.
+
+        Raises:
+            ConnectionEnded: the client went away before that.
+            ProtocolViolation: it shares a TLS record with another one, or is spread over several.
+            OSError: the connection broke.
+        """
+        ...
 
     def receive_into(self, target: memoryview) -> None:
         """Fill ``target``.
@@ -58,6 +74,12 @@ class PlainStream:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
+    def receive_message(self, n_bytes: int, *, is_followed: bool = False) -> bytes:
+        """Return one message."""
+        buffer = bytearray(n_bytes)
+        self.receive_into(memoryview(buffer))
+        return bytes(buffer)
+
     def receive_into(self, target: memoryview) -> None:
         """Fill ``target``."""
         while target:
@@ -82,13 +104,33 @@ class PlainStream:
 class TlsStream:
     """TLS to its end on a connection that it owns."""
 
-    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, connection: socket.socket, context: ssl.SSLContext, *, takes_one_message_a_record: bool = False
+    ) -> None:
         """Shake hands as the server.
 
         Raises:
             OSError: the client does not.
         """
         self._connection = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True)
+        self._is_strict = takes_one_message_a_record
+
+    def receive_message(self, n_bytes: int, *, is_followed: bool = False) -> bytes:
+        """Return one message; OpenSSL gives out one record at a time."""
+        if not self._is_strict:
+            buffer = bytearray(n_bytes)
+            self.receive_into(memoryview(buffer))
+            return bytes(buffer)
+        message = self._connection.recv(n_bytes)
+        if not message:
+            raise ConnectionEnded
+        if len(message) < n_bytes:
+            raise ProtocolViolation(f"a record ends {n_bytes - len(message)} bytes before its message")
+        if self._connection.pending() and not is_followed:
+            raise ProtocolViolation("two messages in one TLS record")
+        if is_followed and not self._connection.pending():
+            raise ProtocolViolation("what belongs to a message is in another TLS record")
+        return message
 
     def receive_into(self, target: memoryview) -> None:
         """Fill ``target``."""

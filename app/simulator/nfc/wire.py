@@ -4,8 +4,6 @@ import struct
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-LIB_VERSION = 11
-
 CLASSIC_BYTES = 264
 _CLASSIC_TYPE = struct.Struct("<I")
 CLASSIC_PAIR = struct.Struct("<II")
@@ -92,7 +90,9 @@ U32 = struct.Struct("<I")
 U64 = struct.Struct("<Q")
 OPEN_FILE = struct.Struct("<6I36x")
 """pathLen, 0, 0, 0, 2 (disk), flags."""
-OPEN_FILE_ANSWER = struct.Struct("<QQIIIQIIII8x")
+OPEN_FILE_BYTES = 24
+OPEN_FLAGS = frozenset({0x1E, 0x1A})
+OPEN_FILE_ANSWER = struct.Struct("<QQIIIQIIII")
 """0, handle, type, flags, 0, capacity at 28, sector size, cylinders, heads, sectors."""
 DDB_GET = struct.Struct("<QII")
 DDB_ANSWER = struct.Struct("<4I")

@@ -13,6 +13,7 @@ from app.simulator.calls import Call
 from app.simulator.client_session import ClientSession
 from app.simulator.objects import SimObject, not_found, session_objects
 from app.simulator.property_path import invalid_property
+from app.simulator.releases import RELEASES
 from app.simulator.soap.reply import fault_envelope, fetch_envelope, result_envelope
 from app.simulator.soap.request import Request, read_request
 from app.simulator.soap.serializer import Serializer, serializer_for
@@ -52,7 +53,7 @@ class Dispatcher:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._version = f"vim.version.v{world.spec.version.replace('.', '_')}_0"
+        self._version = RELEASES[world.spec.version].interface
         self._serializer = serializer_for(self._version)
 
     def answer(self, body: bytes, *, action: str, cookie: str | None, address: str) -> Reply:

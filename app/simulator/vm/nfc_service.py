@@ -6,13 +6,13 @@ from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
 from app.simulator.calls import Call
+from app.simulator.nfc.profiles import profile_of
 from app.simulator.spec import License
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import disks_of
 from app.simulator.wellknown import well_known
 from app.simulator.world import World, WorldObject
 
-LIBRARY_VERSIONS = {"7.0.3": 10, "8.0.3": 11}
 LOOPBACK = "127.0.0.1"
 """Where every host of the simulator is reached, whatever it is called."""
 
@@ -29,11 +29,13 @@ class NfcService(WorldObject):
 
     def __init__(self, world: World) -> None:
         super().__init__(world, well_known(world.spec.flavour).nfcService)
+        self._profile = profile_of(world.spec.version)
 
     def NfcGetVmFiles(self, call: Call, *, vm: vim.VirtualMachine) -> vim.HostServiceTicket:
         """Return a ticket that reads all files of a VM."""
         machine = self._machine(vm)
         call.require("VirtualMachine.Provisioning.GetVmFiles", machine)
+        machine.create_missing_disks()
         return self._ticket(machine, None, writable=False)
 
     def NfcRandomAccessOpenReadonly(
@@ -69,7 +71,7 @@ class NfcService(WorldObject):
     def NfcGetServerNfcLibVersion(self, call: Call, *, hostForAccess: vim.HostSystem) -> int:
         """Return the version of the library that a host speaks."""
         self.world.inventory.host_of(hostForAccess)
-        return LIBRARY_VERSIONS[self.world.spec.version]
+        return self._profile.library_version
 
     def _machine(self, ref: vim.VirtualMachine) -> Machine:
         found = self.world.get(ref)
@@ -80,6 +82,10 @@ class NfcService(WorldObject):
     def _disk_ticket(
         self, machine: Machine, key: int, host: vim.HostSystem | None, *, writable: bool
     ) -> vim.HostServiceTicket:
+        if host is None and self._profile.random_access_needs_host:
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: hostForAccess", invalidProperty="hostForAccess"
+            )
         self.world.inventory.host_of(host)
         snapshots = [snapshot.config for snapshot in machine.every_snapshot()]
         known = {disk.key for made in (machine.config, *snapshots) for disk in disks_of(made.hardware.device)}
@@ -93,7 +99,7 @@ class NfcService(WorldObject):
     def _ticket(self, machine: Machine, key: int | None, *, writable: bool) -> vim.HostServiceTicket:
         session_id: Any = self.world.tickets.issue(machine.moid, key, writable=writable)
         return vim.HostServiceTicket(
-            host=LOOPBACK if self.world.spec.is_vcenter else None,
+            host=self.world.spec.backup_address or (LOOPBACK if self.world.spec.is_vcenter else None),
             port=self.world.nfc_port,
             sslThumbprint=self.world.host_thumbprint_sha1,
             service=nfc_service_name(self.world),

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from app.core.access import AccessMode, DiskAddress, NfcTicket, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
-from app.domain.errors import DiskAccessFailed
+from app.domain.errors import DiskAccessFailed, OperationalError
+from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import (
+    BackupNetworkBlocked,
     DiskOpenRefused,
     DiskSizeDiffers,
+    GreetingRefused,
     HandshakeFailed,
     HostCertificateMismatch,
     HostRefusal,
@@ -25,16 +28,18 @@ from app.transport.errors import (
     ServiceRefused,
     TicketRefused,
     TlsFailed,
+    TlsTooWeak,
     WriteNotPermitted,
 )
 from app.transport.link import Link
 from app.transport.nfc import wire
 from app.transport.nfc.authd import CertificateUnexpected, ServiceNotOffered, TicketNotAccepted, authenticate
-from app.transport.nfc.session import BufferRefused, NfcSession
+from app.transport.nfc.session import BufferRefused, HostWords, NfcSession
 from app.transport.options import MIB, TransportOptions
 
 _BUFFER_SIZES = (2 * MIB, 512 * 1024, 64 * 1024)
 """Sizes of the transfer buffer to ask for. A fragment fills a buffer at most, so large ones save round trips."""
+_AS_THE_HOST_LIKES = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,11 @@ class NfcDialer:
             path=disk.path, mode=mode, operation=Done.READ if access is AccessMode.READ else Done.WRITTEN
         )
         self._buffer_sizes = [size for size in _BUFFER_SIZES if size <= options.transfer_buffer_bytes]
-        self._buffer_sizes = self._buffer_sizes or [options.transfer_buffer_bytes]
+        self._buffer_sizes = [*(self._buffer_sizes or [options.transfer_buffer_bytes]), _AS_THE_HOST_LIKES]
+        self._says_handshake: bool | None = None
+        """Whether the session begins with HANDSHAKE; None: as the host's library wants it."""
+        self._is_old = False
+        self._noted: set[Message] = set()
 
     def is_in_vain(self) -> bool:
         """Return whether the disk is somewhere else by now.
@@ -94,8 +103,19 @@ class NfcDialer:
         while True:
             self.cancel.check()
             ticket = self._tickets.nfc_ticket(self._disk.vm, self._disk.disk_key, self._access)
+            self._note(ticket.note)
             try:
                 return self._open_with(ticket)
+            except TlsTooWeak as failure:
+                if not self._is_adapted_to(failure):
+                    raise
+                self._is_old = True
+                self._note(messages.OLD_TLS.fill(host=ticket.host))
+            except GreetingRefused as failure:
+                if not self._is_adapted_to(failure):
+                    raise
+                self._says_handshake = not self._wants_handshake(ticket)
+                self._note(messages.GREETED_OTHERWISE.fill(host=ticket.host))
             except BufferRefused as refusal:
                 if len(self._buffer_sizes) == 1:
                     raise
@@ -108,11 +128,52 @@ class NfcDialer:
                     bytes=self._buffer_sizes[0],
                 )
 
+    def _wants_handshake(self, ticket: NfcTicket) -> bool:
+        if self._says_handshake is not None:
+            return self._says_handshake
+        return ticket.library_version >= wire.HANDSHAKE_SINCE
+
+    def _note(self, message: Message | None) -> None:
+        """Write a line to the task's log, once for the disk."""
+        if message is not None and message not in self._noted:
+            self._noted.add(message)
+            self.log.info(message.kind, **dict(message.params))
+
     def _open_with(self, ticket: NfcTicket) -> OpenDisk:
+        said = HostWords()
+        try:
+            return self._opened(ticket, said)
+        except (LinkFailure, OperationalError) as failure:
+            if said.banner and not self._is_adapted_to(failure):
+                self._note(_host_said(ticket, said))
+            raise
+
+    def _is_adapted_to(self, failure: Exception) -> bool:
+        """Whether the next attempt is made in another manner because of a failure."""
+        if isinstance(failure, TlsTooWeak):
+            return not self._is_old
+        if isinstance(failure, GreetingRefused):
+            return self._says_handshake is None
+        return isinstance(failure, BufferRefused)
+
+    def _opened(self, ticket: NfcTicket, said: HostWords) -> OpenDisk:
         link = self._connect(ticket)
         try:
-            authenticate(link, ticket, self._mode, within_s=self.options.handshake_timeout_s)
-            session = NfcSession.establish(link, self.options, self._buffer_sizes[0])
+            authenticate(
+                link,
+                ticket,
+                self._mode,
+                within_s=self.options.handshake_timeout_s,
+                said=said,
+                is_old=self._is_old,
+            )
+            session = NfcSession.establish(
+                link,
+                self.options,
+                self._buffer_sizes[0],
+                says_handshake=self._wants_handshake(ticket),
+                said=said,
+            )
             opened = self._open_file(session)
         except ServiceNotOffered as refusal:
             link.close()
@@ -144,7 +205,10 @@ class NfcDialer:
                 ticket.host, ticket.port, timeout_s=self.options.connect_timeout_s, cancel=self.cancel
             )
         except LinkUnreachable as failure:
-            raise self.attempt.error(PortBlocked, host=ticket.host, port=ticket.port, detail=failure) from failure
+            place = {"host": ticket.host, "port": ticket.port, "detail": failure}
+            if ticket.known_as:
+                raise self.attempt.error(BackupNetworkBlocked, known_as=ticket.known_as, **place) from failure
+            raise self.attempt.error(PortBlocked, **place) from failure
 
     def _open_file(self, session: NfcSession) -> wire.OpenedFile:
         flags = wire.READ_ONLY_FLAGS if self._access is AccessMode.READ else wire.READ_WRITE_FLAGS
@@ -156,6 +220,22 @@ class NfcDialer:
             if refusal.code == wire.ERROR_NOT_PERMITTED:
                 kind = WriteNotPermitted if self._access is AccessMode.WRITE else ReadNotPermitted
             raise self.attempt.error(kind, detail=refusal) from refusal
+
+
+def _host_said(ticket: NfcTicket, said: HostWords) -> Message:
+    """Return what a host said of itself, without anything secret, for whoever has to find out why it refused."""
+    facts = {
+        "banner": said.banner,
+        "tls": said.tls,
+        "library": ticket.library_version,
+        "versions": said.versions,
+        "service": ticket.service,
+        "ticket": f"{ticket.host}:{ticket.port}",
+        "known as": ticket.known_as or ticket.host,
+        "thumbprint": ticket.thumbprint_sha1,
+    }
+    details = "; ".join(f"{name} {value}" for name, value in facts.items())
+    return messages.HOST_SAID.fill(host=ticket.host, details=details)
 
 
 def dial_first(dialer: NfcDialer) -> OpenDisk:

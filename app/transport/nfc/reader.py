@@ -14,7 +14,7 @@ from app.transport.ahead import Pull, ReadAhead
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
-from app.transport.nfc.wire import Fragment, Operation
+from app.transport.nfc.wire import LONGEST_IO_BYTES, Fragment, Operation
 from app.transport.options import SECTOR_BYTES, Compression
 from app.transport.reasons import ANSWERS_TOO_SLOW
 
@@ -185,7 +185,7 @@ class NfcReader:
         sending = self._open_bytes
         while (pull := ahead.next_within(sending)) is not None:
             sending += pull.missing_bytes
-            asked += _cut(pull, self._options.transfer_buffer_bytes)
+            asked += _cut(pull, min(LONGEST_IO_BYTES, self._options.transfer_buffer_bytes))
         if asked:
             self._open_bytes = sending
             try:

@@ -1,23 +1,34 @@
 """One NFC session: the exchange between the handshake with the daemon and the end."""
 
+from dataclasses import dataclass
 from typing import Self
 
-from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer
+from app.transport.errors import GreetingRefused, HostRefusal, LinkClosed, LinkFailure, MalformedAnswer
 from app.transport.link import Link
 from app.transport.nfc import wire
 from app.transport.nfc.wire import Classic, Fragment, FrameHeader, FrameType, OpenedFile
 from app.transport.options import Compression, TransportOptions
-from app.transport.reasons import OUT_OF_STEP
+from app.transport.reasons import GREETING_REFUSED, HOST_SWITCHED, OUT_OF_STEP
 
 _PROTOCOL_VERSION = 11
 _CLIENT_NAME = "vddk"
 _CLIENT_OPERATION = "nbdmode"
 _FEATURES = 3
+_DEFAULT_BUFFER_BYTES = 64 * 1024
 _MOST_BUFFERS = 4
 """Larger counts of buffers were never seen to be accepted."""
 _WITHOUT_EXTRA = (FrameType.OPEN_SESSION, FrameType.OPEN_FILE, FrameType.CLOSE_FILE, FrameType.CLOSE_SESSION)
 """Requests whose ordinary answer nothing follows, also when they were refused."""
 _LONGEST_LEAVE_S = 2.0
+
+
+@dataclass(slots=True)
+class HostWords:
+    """What a host said of itself while a session was opened: for the first report from a real one (4a.11)."""
+
+    banner: str = ""
+    tls: str = ""
+    versions: tuple[int, int] | None = None
 
 
 class BufferRefused(HostRefusal):
@@ -51,18 +62,34 @@ class NfcSession:
         self.is_in_step = True
 
     @classmethod
-    def establish(cls, link: Link, options: TransportOptions, buffer_bytes: int) -> Self:
+    def establish(
+        cls,
+        link: Link,
+        options: TransportOptions,
+        buffer_bytes: int,
+        *,
+        says_handshake: bool = True,
+        said: HostWords | None = None,
+    ) -> Self:
         """Open a session on a link that has just been handed to NFC.
+
+        Args:
+            link: the connection.
+            options: how patient to be, and more.
+            buffer_bytes: of each buffer; 0 leaves that to the host.
+            says_handshake: whether the first message is HANDSHAKE; hosts before ESXi 8 end the session on it.
+            said: where to note what the host says of itself.
 
         Raises:
             BufferRefused: the host wants smaller buffers.
+            GreetingRefused: the host does not want to be greeted like that.
             LinkFailure: the connection broke or the host refused.
             MalformedAnswer: the host does not follow the protocol.
             TaskCancelled: cancelled while waiting.
         """
-        session = cls(link, options, buffer_bytes)
-        session._greet()
-        count = max(1, min(_MOST_BUFFERS, options.transfer_buffer_bytes // buffer_bytes))
+        session = cls(link, options, buffer_bytes or _DEFAULT_BUFFER_BYTES)
+        session._greet(said or HostWords(), says_handshake=says_handshake)
+        count = max(1, min(_MOST_BUFFERS, options.transfer_buffer_bytes // buffer_bytes)) if buffer_bytes else 0
         try:
             session._ask(
                 FrameType.OPEN_SESSION,
@@ -124,7 +151,8 @@ class NfcSession:
             wire.read(number, handle, offset, length, compression)
             for number, (offset, length) in zip(ids, ranges, strict=True)
         ]
-        self._send(b"".join(requests), within_s=self._patience_s)
+        # A host takes one message of a TLS record; the link gives each buffer a record of its own there.
+        self._send(*requests, within_s=self._patience_s)
         return ids
 
     def send_write(
@@ -159,6 +187,8 @@ class NfcSession:
         if header.kind == FrameType.ERROR:
             self.is_in_step = False
             return header.operation_id, self._refusal(header, "the transfer")[0]
+        if not wire.is_known(header.kind):
+            raise LinkFailure(HOST_SWITCHED)
         if header.kind != FrameType.IO or header.payload_bytes != wire.IO_BYTES:
             raise MalformedAnswer(
                 f"a frame of type {header.kind} with {header.payload_bytes} bytes where data was due"
@@ -226,24 +256,38 @@ class NfcSession:
         """Close the connection at once; never raises."""
         self._link.close()
 
-    def _greet(self) -> None:
-        """Exchange the classic messages."""
-        limit = self._options.handshake_timeout_s
-        self._link.send(wire.classic_handshake(), wire.classic(Classic.SESSION_PARAMETERS), within_s=limit)
-        self._classic_answer(Classic.SESSION_PARAMETERS_TAKEN)
-        self._link.send(wire.classic_version(_PROTOCOL_VERSION), within_s=limit)
-        self._classic_answer(Classic.VERSION)
-        self._link.send(
-            wire.classic_connection_data(_CLIENT_NAME, _CLIENT_OPERATION),
-            wire.classic_features(_FEATURES),
-            wire.classic(Classic.OPEN_AIO),
-            within_s=limit,
-        )
-        self._classic_answer(Classic.OPEN_AIO)
+    def _greet(self, said: HostWords, *, says_handshake: bool) -> None:
+        """Exchange the classic messages.
 
-    def _classic_answer(self, kind: Classic) -> None:
+        Some hosts answer the session's parameters only once they have heard our version, so nothing is waited for
+        before that.
+
+        Raises:
+            GreetingRefused: the host ended the session.
+        """
+        limit = self._options.handshake_timeout_s
+        try:
+            first = [wire.classic_handshake()] if says_handshake else []
+            parameters, version = wire.classic(Classic.SESSION_PARAMETERS), wire.classic_version(_PROTOCOL_VERSION)
+            self._link.send(*first, parameters, version, within_s=limit)
+            self._classic_answer(Classic.SESSION_PARAMETERS_TAKEN)
+            said.versions = wire.versions_in(self._classic_answer(Classic.VERSION))
+            self._link.send(
+                wire.classic_connection_data(_CLIENT_NAME, _CLIENT_OPERATION),
+                wire.classic_features(_FEATURES),
+                wire.classic(Classic.OPEN_AIO),
+                within_s=limit,
+            )
+            self._classic_answer(Classic.OPEN_AIO)
+        except LinkClosed as closed:
+            raise GreetingRefused(closed.said()) from closed
+
+    def _classic_answer(self, kind: Classic) -> bytes:
         data = self._link.receive(wire.CLASSIC_BYTES, within_s=self._options.handshake_timeout_s)
+        if wire.classic_kind(data) == Classic.SESSION_COMPLETE:
+            raise GreetingRefused(GREETING_REFUSED)
         wire.check_classic(data, kind)
+        return data
 
     def _prepare(self) -> None:
         """Send what a host may answer or not; its answers are passed over when they come."""
@@ -268,6 +312,8 @@ class NfcSession:
         number = FrameHeader.decode(request[: wire.HEADER_BYTES]).operation_id
         self._send(request, within_s=limit)
         header = self._next_header(within_s=limit)
+        if not wire.is_known(header.kind):
+            raise LinkFailure(HOST_SWITCHED)
         if header.operation_id != number:
             raise MalformedAnswer(f"an answer to request {header.operation_id} where {number} was asked")
         if header.kind == FrameType.ERROR:

@@ -21,6 +21,10 @@ HEADER_BYTES: Final = 16
 IO_BYTES: Final = 44
 CLASSIC_BYTES: Final = 264
 
+LONGEST_IO_BYTES: Final = 1024 * 1024
+"""Most that is read or written by one request (section 4a.8)."""
+HANDSHAKE_SINCE: Final = 11
+"""Libraries below this one end the session on HANDSHAKE (section 4a.3)."""
 LONGEST_CONTROL_BYTES: Final = 64 * 1024
 """Largest payload of an answer other than disk data; every known one is far smaller."""
 
@@ -96,6 +100,12 @@ def classic_version(version: int) -> bytes:
     return classic(Classic.VERSION, struct.pack("<I", version))
 
 
+def versions_in(message: bytes) -> tuple[int, int]:
+    """Return the two words of a host's VERSION message: its library, and one that nothing explains."""
+    first, second = struct.unpack_from("<2I", message, 4)
+    return first, second
+
+
 def classic_connection_data(name: str, operation: str) -> bytes:
     """Return the message that says who we are, with the two strings that follow it unframed."""
     first, second = name.encode("ascii"), operation.encode("ascii")
@@ -107,9 +117,16 @@ def classic_features(features: int) -> bytes:
     return classic(Classic.FEATURES, struct.pack("<I", features))
 
 
+def classic_kind(data: bytes) -> int:
+    """Return the type of a message that the host sent."""
+    kind: int
+    (kind,) = struct.unpack_from("<I", data)
+    return kind
+
+
 def check_classic(data: bytes, expected: Classic) -> None:
     """Look whether a message that the host sent is of the type that is due; its fields have nothing we need."""
-    (kind,) = struct.unpack_from("<I", data)
+    kind = classic_kind(data)
     if kind != expected:
         raise MalformedAnswer(f"message type {kind} where {expected.name} ({int(expected)}) was due")
 
@@ -139,13 +156,18 @@ class FrameHeader:
         return cls(kind, payload_bytes, operation_id)
 
 
+def is_known(kind: int) -> bool:
+    """Return whether a type of frames is one that sources name; another one promises a host switch (4a.9)."""
+    return kind in FrameType._value2member_map_
+
+
 def frame(kind: FrameType, operation_id: int, payload: bytes, extra: bytes = b"") -> bytes:
     """Return a whole request; the extra bytes are not counted in its size."""
     return FrameHeader(kind, len(payload), operation_id).encode() + payload + extra
 
 
 def open_session(operation_id: int, *, buffer_bytes: int, buffer_count: int) -> bytes:
-    """Return the request that agrees on buffers."""
+    """Return the request that agrees on buffers; zeros leave them to the host: 64 KiB each."""
     payload = struct.pack("<4I", 0, buffer_bytes, buffer_count, 0)
     return frame(FrameType.OPEN_SESSION, operation_id, payload)
 

@@ -13,6 +13,7 @@ from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, Prot
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
 from app.transport.nfc.reader import NfcReader
+from app.transport.nfc.wire import LONGEST_IO_BYTES
 from app.transport.options import SECTOR_BYTES, Compression
 from app.transport.reasons import ACKNOWLEDGEMENTS_TOO_SLOW, EARLIER_WRITES_LOST
 
@@ -63,7 +64,7 @@ class NfcWriter:
             return
         if offset % SECTOR_BYTES or (end % SECTOR_BYTES and end != self.capacity_bytes):
             offset, view = self._whole_sectors(offset, view)
-        longest = self._options.transfer_buffer_bytes
+        longest = min(LONGEST_IO_BYTES, self._options.transfer_buffer_bytes)
         for start in range(0, len(view), longest):
             self._write_part(_Write(offset + start, view[start : start + longest]))
 

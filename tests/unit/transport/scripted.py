@@ -21,7 +21,10 @@ MAGIC = 0xA100DA7A
 CAPACITY = 8 << 20
 HANDLE = 77
 PATH = "[ds] vm/vm.vmdk"
-BANNER = b"220 VMware Authentication Daemon Version 1.10: SSL Required\r\n"
+BANNER = (
+    b"220 VMware Authentication Daemon Version 1.10: SSL Required, ServerDaemonProtocol:SOAP, "
+    b"MKSDisplayProtocol:VNC , VMXARGS supported, NFCSSL supported/t, SHA256 supported\r\n"
+)
 
 
 class PeerGone(Exception):
@@ -90,15 +93,15 @@ class Peer:
         """Close the connection."""
         self._connection.close()
 
-    def admit(self, *, second_layer: bool = False) -> None:
-        """Be an honest authd."""
+    def admit(self, *, second_layer: bool = False, thumbprint: bytes | None = None) -> None:
+        """Be an honest authd, but perhaps with another answer to the question for the thumbprint."""
         self.send(BANNER)
         self.start_tls()
         assert self.line().startswith(b"SESSION ")
         assert self.line() == b"BANNER \r\n"
         self.send(BANNER)
         assert self.line() == b"THUMBPRINT_SHA2 PlainText\r\n"
-        self.send(f"200 {self.certificate.thumbprint_sha256}\r\n".encode())
+        self.send(thumbprint or f"200 {self.certificate.thumbprint_sha256}\r\n".encode())
         assert self.line().startswith(b"PROXY ")
         self.send(b"200 Connect ha-nfc\r\n")
         self.drop_tls()
@@ -107,9 +110,8 @@ class Peer:
 
     def greet(self) -> None:
         """Exchange the classic messages."""
-        self.receive(264 * 2)
+        self.receive(264 * 3)
         self.send(struct.pack("<4I", 36, 0, 0, 0) + struct.pack("<I", 1) + bytes(244))
-        self.receive(264)
         self.send(struct.pack("<2I", 51, 11) + bytes(256))
         self.receive(264 + 11 + 264 * 2)
         self.send(struct.pack("<I", 52) + bytes(260))

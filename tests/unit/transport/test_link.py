@@ -152,7 +152,7 @@ def test_a_silent_tls_handshake_ends_in_time() -> None:
 
     with ScriptedHost(script) as host:
         link = Link.connect("127.0.0.1", host.port, timeout_s=5, cancel=CancelToken())
-        link.receive_line(longest_bytes=100, within_s=5)
+        link.receive_line(longest_bytes=1000, within_s=5)
         with pytest.raises(LinkStalled):
             link.start_tls(pinned=True, timeout_s=0.3)
         link.close()

@@ -116,7 +116,12 @@ def test_a_refused_ticket_leads_to_https_and_is_named(site: Site, transports: Di
     log = RecordingTaskLog()
     access = DiskAccess(nfc=Tickets(), https=site.https)
     assert first_bytes(site, transports, access, log) is TransportMode.HTTPS
-    assert codes(log)[4:] == ["transport.skipped.ticket_refused", PLAIN_NOT_ALLOWED, "transport.reading_over"]
+    assert codes(log)[4:] == [
+        "transport.host_said",
+        "transport.skipped.ticket_refused",
+        PLAIN_NOT_ALLOWED,
+        "transport.reading_over",
+    ]
     assert "was never given out" not in log.text()
 
 

@@ -13,7 +13,7 @@ from app.domain.errors import DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import VmId
 from app.domain.states import TransportMode
-from app.simulator.nfc import NfcOptions, NfcServer
+from app.simulator.nfc import NfcOptions, NfcServer, profile_of
 from app.transport.errors import DiskOpenRefused, TicketRefused
 from app.transport.options import Compression
 from tests.support.fakes import RecordingTaskLog
@@ -380,7 +380,10 @@ def test_a_used_ticket_is_refused(lab: Lab) -> None:
 
 def test_a_host_short_of_buffers_gets_along_with_smaller_ones(lab: Lab) -> None:
     server = NfcServer(
-        lab.nfc, lab.nfc.tickets, lab.nfc.server.tls, options=NfcOptions(buffer_budget_bytes=256 * 1024)
+        lab.nfc,
+        lab.nfc.tickets,
+        lab.nfc.server.tls,
+        options=NfcOptions(profile=replace(profile_of("8.0"), memory_bytes=256 * 1024)),
     )
 
     class Tickets:

@@ -8,7 +8,7 @@ import pytest
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
 from app.simulator.faults import FaultScript
-from app.simulator.nfc import NfcOptions, RefusalForm
+from app.simulator.nfc import PROFILES, NfcOptions
 from app.simulator.storage import SimDisk
 from tests.support.fakes import RecordingTaskLog
 from tests.support.nfc_lab import NfcLab
@@ -26,9 +26,9 @@ def faults() -> FaultScript:
     return FaultScript()
 
 
-@pytest.fixture(params=list(RefusalForm), ids=lambda form: form.name)
+@pytest.fixture(params=PROFILES, ids=lambda profile: profile.release)
 def lab(request: pytest.FixtureRequest, tmp_path: Path, faults: FaultScript) -> Iterator[NfcLab]:
-    with NfcLab(tmp_path, faults=faults, options=NfcOptions(refusal_form=request.param)) as lab:
+    with NfcLab(tmp_path, faults=faults, options=NfcOptions(profile=request.param)) as lab:
         yield lab
 
 

@@ -44,6 +44,7 @@ def insecure_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=1")  # for the hosts of ESXi 6.5 and 6.7
     return context
 
 
@@ -158,13 +159,12 @@ class NfcClient:
     def greet(self) -> None:
         self.classic(43, b"PlainText")
         self.classic(33)
-        kind, message = self.classic_answer()
-        assert (kind, struct.unpack_from("<I", message, 16)[0]) == (36, 1)
         self.classic(51, struct.pack("<I", 11))
         kind, message = self.classic_answer()
+        assert (kind, struct.unpack_from("<I", message, 16)[0]) == (36, 1)
+        kind, message = self.classic_answer()
         assert (kind, struct.unpack_from("<I", message, 4)[0]) == (51, 11)
-        self.classic(54, struct.pack("<II", 4, 7))
-        self.connection.sendall(b"vddknbdmode")
+        self.connection.sendall(struct.pack("<III", 54, 4, 7).ljust(264, b"\0") + b"vddknbdmode")
         self.classic(55, struct.pack("<I", 3))
         self.classic(52)
         assert self.classic_answer()[0] == 52
@@ -181,8 +181,17 @@ class NfcClient:
         assert magic == MAGIC
         payload = receive(self.connection, size)
         if kind == 1:
-            raise ErrorAnswer(struct.unpack_from("<I", payload)[0], payload[8:].decode())
+            raise self._error(payload)
         return Frame(kind, op_id, payload)
+
+    def _error(self, payload: bytes) -> ErrorAnswer:
+        code = struct.unpack_from("<I", payload)[0]
+        if len(payload) != 16:
+            return ErrorAnswer(code, payload[8:].decode())
+        text = receive(self.connection, struct.unpack_from("<I", payload, 12)[0]).decode()
+        _, _, size, _ = struct.unpack("<4I", receive(self.connection, 16))
+        receive(self.connection, size)  # the ordinary answer
+        return ErrorAnswer(code, text)
 
     def call(self, kind: int, payload: bytes, extra: bytes = b"") -> bytes:
         op_id = self.request(kind, payload, extra)

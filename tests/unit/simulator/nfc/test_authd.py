@@ -52,7 +52,7 @@ def test_a_wrong_service_does_not_use_the_ticket_up(lab: NfcLab) -> None:
         (b"BANNER", "501"),
         (b"BANNER x", "501"),
         (b"THUMBPRINT_SHA2", "501"),
-        (b"THUMBPRINT_SHA2 plaintext", "501"),
+        (b"THUMBPRINT_SHA2 a:b", "501"),
         (b"PROXY", "501"),
         (b"PROXY vpxa-nfc", "530"),
         (b"SESSION", "501"),

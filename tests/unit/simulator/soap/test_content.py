@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from pyVmomi import SoapAdapter, VmomiSupport, vim
 
-from app.simulator.spec import Flavour, License, UserSpec, Version
+from app.simulator.releases import RELEASES, Version
+from app.simulator.spec import Flavour, License, UserSpec
 from tests.unit.simulator.soap.lab import SPEC, Lab, reference
 
 ROOT = UserSpec(name="root", password="right")
 
 
-@pytest.mark.parametrize("version", ["7.0.3", "8.0.3"])
+@pytest.mark.parametrize("version", list(RELEASES))
 @pytest.mark.parametrize(
     ("flavour", "api_type", "product_line", "root_folder"),
     [
@@ -31,10 +32,10 @@ def test_flavours_and_versions_introduce_themselves(
             assert content.about.apiType == api_type
             assert content.about.productLineId == product_line
             assert content.about.version == version
-            assert content.about.apiVersion == f"{version}.0"
+            assert content.about.apiVersion == RELEASES[version].api_version
             assert bool(content.about.instanceUuid) == (flavour is Flavour.VCENTER)
             assert content.rootFolder._moId == root_folder
-            assert VmomiSupport.versionIdMap[instance._stub.version] == f"{version}.0"
+            assert VmomiSupport.versionIdMap[instance._stub.version] == RELEASES[version].api_version
             assert content.sessionManager.currentSession.userName == "root"
             assert content.viewManager.CreateContainerView(content.rootFolder, [], True).view
     finally:

@@ -1,0 +1,112 @@
+"""What the ESXi hosts say of their NFC, asked once for each login.
+
+Source: protocols page *NFC*, sections 1 and 4a.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pyVmomi import vim, vmodl
+
+from app.domain.ids import VmId
+from app.vsphere.names import unescaped
+from app.vsphere.properties import read
+from app.vsphere.session import Connection
+
+_BACKUP_NIC: Final = "vSphereBackupNFC"
+_OLDEST: Final = (6, 5)
+_LIBRARIES: Final = (((8,), 11), ((7,), 7), ((6, 7), 2))
+"""Library versions by release, newest first, for a host that does not say."""
+_NO_ANSWER: Final = (vmodl.fault.InvalidRequest, vmodl.fault.MethodNotFound, vmodl.fault.NotSupported)
+_NO_RIGHT: Final = (vim.fault.NoPermission, vmodl.fault.SecurityError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NfcHost:
+    """One ESXi host, as its NFC needs to be spoken to."""
+
+    reference: Any
+    name: str
+    version: str
+    library_version: int
+    backup_addresses: frozenset[str]
+    """Addresses of its VMkernel adapters that are tagged for backups."""
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether it speaks the synchronous protocol of ESXi 6.0."""
+        return bool(self.version) and _release(self.version) < _OLDEST
+
+
+class NfcHosts:
+    """Remembers what hosts say. Thread: any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[int, str], NfcHost] = {}
+
+    def of_vm(self, connection: Connection, service: Any, vm: VmId) -> NfcHost | None:
+        """Return the host that runs a VM; None when the platform does not say which.
+
+        Args:
+            connection: a login.
+            service: its NFC service.
+            vm: the VM.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        reference = read(connection.query(), connection.vm(vm), "runtime.host").get("runtime.host")
+        if reference is None:
+            return None
+        key = connection.generation, str(reference._moId)
+        found = self._known.get(key)
+        if found is None:
+            found = _asked(connection, service, reference)
+            with self._lock:
+                self._known = {known: host for known, host in self._known.items() if known[0] == key[0]}
+                self._known[key] = found
+        return found
+
+
+def _asked(connection: Connection, service: Any, reference: Any) -> NfcHost:
+    row = read(
+        connection.query(),
+        reference,
+        *("name", "config.product.version", "config.virtualNicManagerInfo.netConfig"),
+    )
+    version = str(row.get("config.product.version") or "")
+    library = _library(lambda: service.NfcGetServerNfcLibVersion(hostForAccess=reference), version)
+    return NfcHost(
+        reference=reference,
+        name=unescaped(row.get("name") or ""),
+        version=version,
+        library_version=library,
+        backup_addresses=frozenset(_addresses(row.get("config.virtualNicManagerInfo.netConfig") or ())),
+    )
+
+
+def _library(ask: Callable[[], int], version: str) -> int:
+    try:
+        return int(ask())
+    except _NO_ANSWER:
+        return 0  # ESXi 6.0 and older services do not know the question
+    except _NO_RIGHT:
+        release = _release(version)
+        return next((library for since, library in _LIBRARIES if release >= since), 0)
+
+
+def _addresses(configs: Any) -> list[str]:
+    tagged = [config for config in configs if config.nicType == _BACKUP_NIC]
+    return [
+        str(nic.spec.ip.ipAddress)
+        for config in tagged
+        for nic in config.candidateVnic or ()
+        if nic.key in (config.selectedVnic or ()) and nic.spec is not None and nic.spec.ip is not None
+    ]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
