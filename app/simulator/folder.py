@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -29,9 +29,12 @@ from app.simulator.client_sessions import COOKIE_NAME
 from app.simulator.storage import (
     DatastoreFull,
     DatastorePath,
+    DiskInUse,
     DiskStore,
+    Door,
     InvalidDatastorePath,
     SimDatastore,
+    SimDisk,
 )
 from app.simulator.storage.sparse import SparseFile
 
@@ -166,6 +169,8 @@ class FolderHandler:
             method(request, self._locate(request))
         except _Refused as refused:
             _answer_refusal(request, refused)
+        except DiskInUse as error:
+            _answer_refusal(request, _Refused(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
         except _Cut as cut:
             if cut.meanwhile is not None:
                 cut.meanwhile()
@@ -213,7 +218,7 @@ class FolderHandler:
         with ExitStack() as stack:
             disk = self._ports.disks.owner_of(path)
             if disk is not None:
-                stack.enter_context(disk.pinned())
+                stack.enter_context(self._pinned(disk, path))
             # only a pin keeps the file where it is
             if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(_DATA_FILES)):
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
@@ -221,6 +226,12 @@ class FolderHandler:
                 raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
             source = stack.enter_context(SparseFile(file))
             self._send(request, source, self._ports.cipher_of(path))
+
+    @staticmethod
+    def _pinned(disk: SimDisk, path: DatastorePath) -> AbstractContextManager[None]:
+        if not path.name.endswith(_DATA_FILES):
+            return disk.pinned()
+        return disk.pinned(by=Door.FOLDER, against=Door.NFC)
 
     def _send(self, request: BaseHTTPRequestHandler, source: SparseFile, cipher: Encryption | None) -> None:
         size_bytes = source.size_bytes()

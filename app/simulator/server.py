@@ -180,8 +180,13 @@ class VSphereSimulator:
 
     def _start_nfc(self, starting: ExitStack) -> None:
         world = self.world
-        options = NfcOptions(service=nfc_service_name(world), profile=profile_of(self.spec.version))
-        nfc = NfcServer(VmDisks(world), world.tickets, self._nfc_tls(), faults=self.faults, options=options)
+        options = NfcOptions(
+            service=nfc_service_name(world),
+            profile=profile_of(self.spec.version),
+            abandoned_s=self.spec.abandoned_session_s,
+        )
+        tls = self._nfc_tls()
+        nfc = NfcServer(VmDisks(world), world.tickets, tls, faults=self.faults, options=options, clock=world.clock)
         routed = self.spec.backup_address if self.spec.is_backup_network_routed else None
         nfc.start(host=routed or "127.0.0.1")
         starting.callback(nfc.stop)

@@ -135,6 +135,8 @@ class SimulatorSpec:
     more_datacenters: tuple[DatacenterSpec, ...] = ()
     resource_pools: tuple[tuple[str, ...], ...] = ()
     """Resource pools of the first datacenter: their names from below the root pool down, parents first."""
+    abandoned_session_s: float = 0.0
+    """How long an NFC session that was not closed keeps its disks locked; 1800 on real hosts."""
     backup_address: str | None = None
     """Address of the hosts' VMkernel adapter that is tagged for backups; tickets name it."""
     is_backup_network_routed: bool = True

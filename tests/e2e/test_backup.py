@@ -7,7 +7,6 @@ from app.contract.platforms import UpdatePlatform
 from app.contract.tasks import CancelTask, TaskDetails
 from app.domain.extents import Extent
 from app.domain.states import BackupKind, TaskState, TransportMode
-from app.simulator.releases import RELEASES
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.logguard import LogGuard
@@ -58,7 +57,7 @@ def test_an_unchanged_vm_costs_nothing_but_the_audit(stage: Stage) -> None:
 
 @pytest.mark.parametrize("mode", [TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS])
 @pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI])
-@pytest.mark.parametrize("version", list(RELEASES))
+@pytest.mark.parametrize("version", ["6.5.0", "8.0.3"])
 def test_every_way_to_the_disks_gives_the_same_point(
     open_fresh_stage: OpenStage, mode: TransportMode, flavour: Flavour, version: str
 ) -> None:

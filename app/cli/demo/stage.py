@@ -57,9 +57,9 @@ def open_stage(root: Path, spec: SimulatorSpec) -> Iterator[Stage]:
 
 
 @contextmanager
-def open_simulator(root: Path, spec: SimulatorSpec) -> Iterator[VSphereSimulator]:
+def open_simulator(root: Path, spec: SimulatorSpec, clock: Clock | None = None) -> Iterator[VSphereSimulator]:
     """Start a simulated vSphere that keeps a copy of every disk a snapshot freezes."""
-    simulator = VSphereSimulator(spec, root / "vsphere")
+    simulator = VSphereSimulator(spec, root / "vsphere", clock=clock)
     simulator.keep_frozen_copies = root / FROZEN
     with simulator:
         yield simulator

@@ -29,6 +29,8 @@ _TRACKING = TRACKING_SNAPSHOT_PREFIX.removeprefix(SNAPSHOT_PREFIX)
 
 _FREEZE_ATTEMPTS = 3
 """How often a snapshot is asked for when the platform goes away in the middle."""
+_PAUSE_GROWTH, _LONGEST_PAUSE_S = 1.5, 60.0
+"""Of the pauses between attempts to remove a snapshot: a host may lock a disk for half an hour after a crash."""
 
 LogOf = Callable[[TaskId], TaskLog]
 """Gives the log in which something about a task is said."""
@@ -222,15 +224,16 @@ def remove_patiently(
     Raises:
         OperationalError: it is still there.
     """
-    deadline = clock.monotonic() + settings.snapshot_removal_deadline_s
+    deadline, pause_s = clock.monotonic() + settings.snapshot_removal_deadline_s, settings.snapshot_removal_pause_s
     while True:
         try:
             hypervisor.remove_snapshot(vm, snapshot, deadline_s=max(1.0, deadline - clock.monotonic()))
         except OperationalError as error:
-            if not error.retryable or clock.monotonic() + settings.snapshot_removal_pause_s >= deadline:
+            if not error.retryable or clock.monotonic() + pause_s >= deadline:
                 raise
             log.warning(messages.SNAPSHOT_REMOVAL_AGAIN, snapshot=snapshot, detail=error)
-            clock.sleep(settings.snapshot_removal_pause_s)
+            clock.sleep(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * _PAUSE_GROWTH)
         else:
             return
 

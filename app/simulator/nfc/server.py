@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
+from app.core.clock import Clock, SystemClock
+from app.simulator.nfc.abandoned import AbandonedSessions
 from app.simulator.nfc.authd import Authd
 from app.simulator.nfc.errors import ProtocolViolation
 from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
@@ -32,6 +34,8 @@ class NfcOptions:
     """What tickets name: ``vpxa-nfc`` through vCenter, ``nfc`` on a bare ESXi."""
     profile: NfcProfile = ESXI_8_0
     """How hosts of a release speak."""
+    abandoned_s: float = 0.0
+    """How long a session that was not closed keeps its disks; half an hour on real hosts."""
     shuffle_seed: int | None = None
     """Not None: fragments of read answers come in a random order that follows from the seed."""
 
@@ -60,6 +64,7 @@ class NfcServer:
         *,
         faults: NfcFaults | None = None,
         options: NfcOptions | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.tls = tls
         self._resolver = resolver
@@ -67,6 +72,7 @@ class NfcServer:
         self._options = options or NfcOptions()
         self._authd = Authd(tickets, self._options.service, self._options.profile)
         self._budget = BufferBudget(self._options.profile.memory_bytes)
+        self._abandoned = AbandonedSessions(clock or SystemClock(), self._options.abandoned_s)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, _Connection] = {}
@@ -134,6 +140,7 @@ class NfcServer:
             threads = list(self._connections)
         for thread in threads:
             thread.join()
+        self._abandoned.close()
         self._listener = self._acceptor = None
 
     def cut_connections(self) -> None:
@@ -192,6 +199,7 @@ class NfcServer:
                 interrupter=interrupter,
                 faults=self._faults,
                 profile=self._options.profile,
+                abandoned=self._abandoned,
                 shuffle=None if seed is None else Random(seed + number),  # noqa: S311 - an order, not a secret
                 socket_buffers=buffers,
             )

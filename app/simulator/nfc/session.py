@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from app.simulator.nfc import codecs, wire
+from app.simulator.nfc.abandoned import AbandonedSessions
 from app.simulator.nfc.codecs import BadFragment, Compression
 from app.simulator.nfc.errors import ProtocolViolation, Refusal
 from app.simulator.nfc.greeting import Greeting
@@ -23,6 +24,7 @@ from app.simulator.storage import (
     DiskFrozen,
     DiskInUse,
     DiskNotFound,
+    Door,
     InvalidDatastorePath,
     SimDisk,
     StorageError,
@@ -58,6 +60,8 @@ class NfcSurroundings:
     """Not None: fragments go out in any order, across the read requests that are waiting."""
     faults: NfcFaults
     profile: NfcProfile
+    abandoned: AbandonedSessions
+    """Takes over what is still held when the client goes without closing."""
     socket_buffers: tuple[int, int]
     """Sizes of the socket's send and receive buffer."""
 
@@ -120,7 +124,8 @@ class NfcSession:
                 self._serve(self._next_request())
             self._receive_end()
         finally:
-            self._release()
+            if self._files or self._reserved_bytes:
+                self._with.abandoned.keep(self._release)
 
     def _receive_end(self) -> None:
         message = self._receive(wire.CLASSIC_BYTES)
@@ -201,7 +206,10 @@ class NfcSession:
             raise Refusal(NfcCode.NO_RESOURCES, "too many open files")
         disk = self._resolve(path, writable=writable)
         pin = ExitStack()
-        pin.enter_context(disk.pinned())
+        try:
+            pin.enter_context(disk.pinned(by=Door.NFC, against=Door.FOLDER))
+        except DiskInUse as error:
+            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED) from error
         handle, self._next_handle = self._next_handle, self._next_handle + 1
         self._files[handle] = _OpenFile(disk, writable, pin)
         geometry = Geometry.of(disk.capacity_bytes)

@@ -21,7 +21,7 @@ pins, then gives up with :class:`DiskInUse`.
 """
 
 from app.simulator.storage.datastore import TWIN_MARK, DatastorePath, SimDatastore
-from app.simulator.storage.disk import SimDisk
+from app.simulator.storage.disk import Door, SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
     DatastoreFull,
@@ -57,6 +57,7 @@ __all__ = [
     "DiskInUse",
     "DiskNotFound",
     "DiskStore",
+    "Door",
     "InvalidDatastorePath",
     "Segment",
     "SimDatastore",

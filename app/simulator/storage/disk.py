@@ -1,8 +1,10 @@
 """One virtual disk: the leaf of a chain, or one of its parents."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -56,6 +58,13 @@ class ChainWork(Protocol):
         ...
 
 
+class Door(Enum):
+    """Ways to a disk from outside, which exclude each other (protocols page *NFC*, section 4a.14)."""
+
+    NFC = "NFC"
+    FOLDER = "the datastore browser"
+
+
 class SimDisk:
     """A virtual disk.
 
@@ -98,6 +107,7 @@ class SimDisk:
         """False once it was closed, merged or deleted."""
         self._chains = chains
         self._pins = 0
+        self._open_through: Counter[Door] = Counter()
         if parent is not None:
             parent.children.append(self)
 
@@ -329,15 +339,29 @@ class SimDisk:
         self._chains.extend(self, capacity_bytes)
 
     @contextmanager
-    def pinned(self) -> Iterator[None]:
-        """Keep the files below this disk as they are inside the block."""
+    def pinned(self, by: "Door | None" = None, against: "Door | None" = None) -> Iterator[None]:
+        """Keep the files below this disk as they are inside the block.
+
+        Args:
+            by: through which door it is read or written; None for the simulator itself.
+            against: the door through which it may not be open meanwhile.
+
+        Raises:
+            DiskInUse: it is open through that door.
+        """
         with self.family.lock:
+            if against is not None and self._open_through[against]:
+                raise DiskInUse(f"{self.path} is open through {against.value}")
             self._pins += 1
+            if by is not None:
+                self._open_through[by] += 1
         try:
             yield
         finally:
             with self.family.unpinned:
                 self._pins -= 1
+                if by is not None:
+                    self._open_through[by] -= 1
                 self.family.unpinned.notify_all()
 
     def wait_until_unpinned(self, disks: list["SimDisk"], wait_s: float) -> None:
