@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pyVmomi import vmodl
 
 from app.domain.extents import Extent
+from app.simulator.nfc.answers import NfcAnswers
 
 FaultFactory = Callable[[], vmodl.MethodFault]
 FaultAction = Callable[[], None]
@@ -39,21 +40,6 @@ class _DelayRule:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class NfcRefusal:
-    """What a host answers to a request over NFC that it refuses."""
-
-    code: int
-    text: str
-
-
-@dataclass(slots=True)
-class _RefusalRule:
-    skip: int
-    times: int
-    refusal: NfcRefusal
-
-
 @dataclass(slots=True)
 class _ByteRule:
     remaining: int
@@ -67,8 +53,6 @@ class _Script:
     tasks: list[_CallRule] = field(default_factory=list)
     delays: list[_DelayRule] = field(default_factory=list)
     nfc: list[_ByteRule] = field(default_factory=list)
-    nfc_reads: list[_RefusalRule] = field(default_factory=list)
-    nfc_writes: list[_RefusalRule] = field(default_factory=list)
     https: list[_ByteRule] = field(default_factory=list)
     reads: list[_ByteRule] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
@@ -88,9 +72,13 @@ class FaultScript:
     simulator's part asks with.
 
     Thread: any.
+
+    Attributes:
+        nfc: what hosts answer to single requests over NFC.
     """
 
     def __init__(self) -> None:
+        self.nfc = NfcAnswers()
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
         self._script = _Script()
@@ -158,16 +146,6 @@ class FaultScript:
         """Hold an NFC connection still once so many bytes were sent."""
         with self._lock:
             self._script.nfc.append(_ByteRule(after_bytes, Interruption(seconds)))
-
-    def refuse_nfc_read(self, nth: int = 1, *, times: int = 1, code: int = 6, text: str = "I/O failed") -> None:
-        """Refuse reads over NFC, beginning with the nth from now, over all connections together."""
-        with self._lock:
-            self._script.nfc_reads.append(_RefusalRule(nth - 1, times, NfcRefusal(code, text)))
-
-    def refuse_nfc_write(self, nth: int = 1, *, times: int = 1, code: int = 6, text: str = "I/O failed") -> None:
-        """Refuse writes over NFC, beginning with the nth from now, over all connections together."""
-        with self._lock:
-            self._script.nfc_writes.append(_RefusalRule(nth - 1, times, NfcRefusal(code, text)))
 
     def drop_https(self, after_bytes: int = 0) -> None:
         """Cut an HTTPS datastore download once so many bytes were sent."""
@@ -250,6 +228,7 @@ class FaultScript:
         """Forget every rule and release every hung task."""
         with self._released:
             self._script = _Script(call_counts=self._script.call_counts)
+            self.nfc.clear()
             self._released.notify_all()
 
     def calls(self, method: str) -> int:
@@ -303,14 +282,6 @@ class FaultScript:
         """Count bytes sent over NFC; return what is to happen to this connection now."""
         return self._sent(self._script.nfc, n_bytes)
 
-    def nfc_read_refused(self) -> NfcRefusal | None:
-        """Count a read over NFC; return how it is to be refused, None to carry it out."""
-        return self._refused(self._script.nfc_reads)
-
-    def nfc_write_refused(self) -> NfcRefusal | None:
-        """Count a write over NFC; return how it is to be refused, None to carry it out."""
-        return self._refused(self._script.nfc_writes)
-
     def https_sent(self, n_bytes: int) -> Interruption | None:
         """Count bytes of datastore files sent over HTTPS; return what is to happen to this connection now."""
         return self._sent(self._script.https, n_bytes)
@@ -356,20 +327,6 @@ class FaultScript:
                         fired = rule.interruption
                         due.remove(rule)
             return fired
-
-    def _refused(self, rules: list[_RefusalRule]) -> NfcRefusal | None:
-        if not rules:
-            return None
-        with self._lock:
-            for rule in rules:
-                if rule.skip:
-                    rule.skip -= 1
-                    continue
-                rule.times -= 1
-                if not rule.times:
-                    rules.remove(rule)
-                return rule.refusal
-        return None
 
     def _take(self, counters: dict[str, int], names: tuple[str, ...]) -> bool:
         with self._lock:

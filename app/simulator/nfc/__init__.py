@@ -24,7 +24,7 @@ Threads: the session's thread does everything for its connection, with the disk'
 while it sends. Memory per connection: 1 MiB, and two buffers of the size the client chose.
 """
 
-from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls, ScriptedRefusal
+from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls
 from app.simulator.nfc.profiles import PROFILES, NfcProfile, profile_of
 from app.simulator.nfc.server import NfcOptions, NfcServer
 from app.simulator.nfc.tickets import Ticket, TicketStore
@@ -41,7 +41,6 @@ __all__ = [
     "NfcServer",
     "NfcTls",
     "RefusalForm",
-    "ScriptedRefusal",
     "Ticket",
     "TicketStore",
     "profile_of",

@@ -14,7 +14,7 @@ from app.simulator.nfc.tickets import Ticket, TicketStore
 
 _BANNER = (
     "220 VMware Authentication Daemon Version 1.10: SSL Required, ServerDaemonProtocol:SOAP, "
-    "MKSDisplayProtocol:VNC , VMXARGS supported, NFCSSL supported/t"
+    "MKSDisplayProtocol:VNC , VMXARGS supported"
 )
 _INSIDE = b"220 VMware Authentication Daemon Version 1.10\r\n"
 """What BANNER is answered with inside the TLS layer; what the host can do is said in plain text only."""
@@ -36,18 +36,24 @@ class Authd:
     Thread: any; each call serves one connection on the caller's thread.
     """
 
-    def __init__(self, tickets: TicketStore, service: str, profile: NfcProfile) -> None:
+    def __init__(
+        self, tickets: TicketStore, service: str, profile: NfcProfile, *, offers_tls: bool = True
+    ) -> None:
         """Accept the tickets of one store.
 
         Args:
             tickets: where the tickets come from.
             service: what tickets name: ``vpxa-nfc`` (through vCenter) or ``nfc`` (bare ESXi).
             profile: how hosts of this release speak.
+            offers_tls: whether the data may travel in TLS.
         """
         self._profile = profile
-        self._banner = f"{_BANNER}{', SHA256 supported' if profile.announces_sha256 else ''}\r\n".encode("ascii")
+        words = [_BANNER]
+        words += ["NFCSSL supported/t"] if offers_tls else []
+        words += ["SHA256 supported"] if profile.announces_sha256 else []
+        self._banner = f"{', '.join(words)}\r\n".encode("ascii")
         self._tickets = tickets
-        self._services = {service: False, f"{service}ssl": True}
+        self._services = {service: False} | ({f"{service}ssl": True} if offers_tls else {})
 
     def admit(self, connection: socket.socket, tls: NfcTls) -> Admission:
         """Talk to a client until ``PROXY`` connects it; the TLS layer is dropped then.

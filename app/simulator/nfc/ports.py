@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.simulator.nfc.answers import NfcAnswers
 from app.simulator.storage import SimDisk
 
 
@@ -43,48 +44,26 @@ class Interruption(Protocol):
         ...
 
 
-class ScriptedRefusal(Protocol):
-    """What a fault script lets a host say to a request that it would carry out otherwise."""
-
-    @property
-    def code(self) -> int:
-        """The code of the answer."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """The words of the answer, where its form has any."""
-        ...
-
-
 class NfcFaults(Protocol):
     """The part of the fault script that concerns NFC. Thread: any."""
 
+    @property
+    def nfc(self) -> NfcAnswers:
+        """What single requests are answered with."""
+        ...
+
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
         """Count bytes that travel; return what is to happen to this connection now."""
-        ...
-
-    def nfc_read_refused(self) -> ScriptedRefusal | None:
-        """Count a read; return how it is to be refused, None to carry it out."""
-        ...
-
-    def nfc_write_refused(self) -> ScriptedRefusal | None:
-        """Count a write; return how it is to be refused, None to carry it out."""
         ...
 
 
 class NoFaults:
     """Lets everything go well."""
 
+    def __init__(self) -> None:
+        self.nfc = NfcAnswers()
+
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
-        """Return None."""
-        return None
-
-    def nfc_read_refused(self) -> ScriptedRefusal | None:
-        """Return None."""
-        return None
-
-    def nfc_write_refused(self) -> ScriptedRefusal | None:
         """Return None."""
         return None
 

@@ -34,6 +34,8 @@ class NfcOptions:
     """What tickets name: ``vpxa-nfc`` through vCenter, ``nfc`` on a bare ESXi."""
     profile: NfcProfile = ESXI_8_0
     """How hosts of a release speak."""
+    offers_tls: bool = True
+    """Whether the data may travel in TLS; False: the host refuses ``…ssl``."""
     abandoned_s: float = 0.0
     """How long a session that was not closed keeps its disks; half an hour on real hosts."""
     shuffle_seed: int | None = None
@@ -70,7 +72,8 @@ class NfcServer:
         self._resolver = resolver
         self._faults = faults or NoFaults()
         self._options = options or NfcOptions()
-        self._authd = Authd(tickets, self._options.service, self._options.profile)
+        chosen = self._options
+        self._authd = Authd(tickets, chosen.service, chosen.profile, offers_tls=chosen.offers_tls)
         self._budget = BufferBudget(self._options.profile.memory_bytes)
         self._abandoned = AbandonedSessions(clock or SystemClock(), self._options.abandoned_s)
         self._stopping = threading.Event()

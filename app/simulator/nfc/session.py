@@ -1,8 +1,8 @@
 """One NFC session: the classic messages that open it, then AIO frames until the client closes it."""
 
 import struct
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 
@@ -11,41 +11,32 @@ from app.simulator.nfc.abandoned import AbandonedSessions
 from app.simulator.nfc.codecs import BadFragment, Compression
 from app.simulator.nfc.errors import ProtocolViolation, Refusal
 from app.simulator.nfc.greeting import Greeting
+from app.simulator.nfc.openfiles import OpenFiles
 from app.simulator.nfc.ports import DiskResolver, NfcFaults
 from app.simulator.nfc.profiles import NfcProfile
 from app.simulator.nfc.resources import BufferBudget, allocation_bitmap
+from app.simulator.nfc.spoilt import spoilt_answer
 from app.simulator.nfc.streams import ByteStream
 from app.simulator.nfc.tickets import Ticket
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter, ReadOrder, ReadPump, WriteOrder
 from app.simulator.nfc.wire import Classic, Frame, NfcCode, RefusalForm
 from app.simulator.storage import (
     DatastoreFull,
-    DiskForbidden,
     DiskFrozen,
-    DiskInUse,
-    DiskNotFound,
-    Door,
-    InvalidDatastorePath,
-    SimDisk,
-    StorageError,
 )
 from app.simulator.storage.descriptor import SECTOR_BYTES, Geometry
 
 _DEFAULT_BUFFER_BYTES, _DEFAULT_BUFFERS = 64 << 10, 4
 _LONG_CLOSE_BYTES = 16
+_HELD_BACK_S, _LOOK_S = 0.2, 0.001
+"""How long a read that is held back waits for others at most, and how often it looks."""
 _PAYLOAD_LIMIT_BYTES = 4096
 _NAME_LIMIT_BYTES = 4096
-_MOST_OPEN_FILES = 16
 _MOST_GATHERED = 16
 _MOST_WRITES = 256
 _MOST_CHUNKS = 64 << 20
 _REQUEST_OVERHEAD_BYTES = 24
 """What a host needs for a request besides its data (protocols page *NFC*, section 4a.13)."""
-
-# The words of real hosts (section 4a.13).
-PERMISSION_FAILED = "NfcAioProcessOpenFileMsg: permission check failed"
-LEAF_IN_USE = "Thin/TBZ/Sparse disks cannot be opened in multiwriter mode"
-NOT_LOCKED = "DiskLib error 16392: Failed to lock the file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +58,6 @@ class NfcSurroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class _OpenFile:
-    disk: SimDisk
-    writable: bool
-    pin: ExitStack
-
-
-@dataclass(frozen=True, slots=True)
 class _Request:
     kind: int
     op_id: int
@@ -89,9 +73,8 @@ class NfcSession:
     def __init__(self, stream: ByteStream, surroundings: NfcSurroundings) -> None:
         self._stream = stream
         self._with = surroundings
-        self._files: dict[int, _OpenFile] = {}
+        self._files = OpenFiles(surroundings.ticket, surroundings.resolver)
         self._writes: dict[int, WriteOrder] = {}
-        self._next_handle = 1
         self._buffer_bytes = _DEFAULT_BUFFER_BYTES
         self._reserved_bytes = 0
         self._pump = ReadPump(stream, self._buffer_bytes, surroundings.interrupter)
@@ -106,6 +89,7 @@ class NfcSession:
             Frame.SET_SOCK_OPTS: self._set_sock_opts,
             Frame.SET_RES_POOL: self._set_res_pool,
             Frame.DDB_GET: self._get_ddb,
+            Frame.GET_FILE_INFO: self._get_file_info,
             Frame.QUERY_ALLOCATED: self._query_allocated,
         }
 
@@ -197,21 +181,9 @@ class NfcSession:
         path_bytes, *zeros, kind, flags = wire.OPEN_FILE.unpack(request.payload)
         _explained(request, *zeros, *request.payload[wire.OPEN_FILE_BYTES :], flags not in wire.OPEN_FLAGS)
         path = self._receive_text(path_bytes)
-        writable = not flags & wire.FLAG_READ_ONLY
         if kind != wire.FILE_TYPE_DISK:
             raise Refusal(NfcCode.BAD_REQUEST, f"files of type {kind} are not served")
-        if writable and not self._with.ticket.writable:
-            raise Refusal(NfcCode.PERMISSION, PERMISSION_FAILED)
-        if len(self._files) >= _MOST_OPEN_FILES:
-            raise Refusal(NfcCode.NO_RESOURCES, "too many open files")
-        disk = self._resolve(path, writable=writable)
-        pin = ExitStack()
-        try:
-            pin.enter_context(disk.pinned(by=Door.NFC, against=Door.FOLDER))
-        except DiskInUse as error:
-            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED) from error
-        handle, self._next_handle = self._next_handle, self._next_handle + 1
-        self._files[handle] = _OpenFile(disk, writable, pin)
+        handle, disk = self._files.open(path, is_writable=not flags & wire.FLAG_READ_ONLY)
         geometry = Geometry.of(disk.capacity_bytes)
         answer = wire.OPEN_FILE_ANSWER.pack(
             0,
@@ -227,45 +199,30 @@ class NfcSession:
         )
         return wire.frame(Frame.OPEN_FILE, request.op_id, answer.ljust(self._with.profile.opened_bytes, b"\0"))
 
-    def _resolve(self, path: str, *, writable: bool) -> SimDisk:
-        ticket = self._with.ticket
-        try:
-            disk = self._with.resolver.resolve_disk(ticket.vm_moid, ticket.disk_key, path, writable=writable)
-        except DiskInUse as error:
-            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED if writable else LEAF_IN_USE) from error
-        except DiskForbidden as error:
-            raise Refusal(NfcCode.PERMISSION, PERMISSION_FAILED) from error
-        except InvalidDatastorePath as error:
-            raise Refusal(NfcCode.BAD_REQUEST, str(error)) from error
-        except DiskNotFound as error:
-            raise Refusal(NfcCode.FILE_NOT_FOUND, str(error)) from error
-        except StorageError as error:
-            raise Refusal(NfcCode.IO_FAILED, str(error)) from error
-        if writable and disk.is_frozen:
-            raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED)
-        return disk
-
     def _close_file(self, request: _Request) -> bytes:
         self._explained_end(request, wire.U64.size)
         (handle,) = wire.U64.unpack_from(request.payload)
-        self._file(handle).pin.close()
-        del self._files[handle]
+        self._files.close(handle)
         return wire.frame(Frame.CLOSE_FILE, request.op_id, bytes(self._with.profile.closed_bytes[0]))
 
     def _get_ddb(self, request: _Request) -> bytes:
         handle, key_bytes, zero = wire.DDB_GET.unpack(request.payload)
         _explained(request, zero)
         key = self._receive_text(key_bytes)
-        disk = self._file(handle).disk
+        disk = self._files.get(handle).disk
         ddb = {**disk.base.descriptor.ddb, **disk.descriptor.ddb}
         value = ddb.get(key, "").encode("ascii")
-        payload = wire.DDB_ANSWER.pack(handle & 0xFFFFFFFF, handle >> 32, 0, len(value))
+        payload = wire.DDB_ANSWER.pack(handle & 0xFFFFFFFF, handle >> 32, 0, len(value)) if value else bytes(16)
         return wire.frame(Frame.DDB_GET, request.op_id, payload) + value
+
+    def _get_file_info(self, request: _Request) -> bytes:
+        """Answer what the vendor's client asks before its first write; what it would like to hear is not known."""
+        return wire.frame(Frame.GET_FILE_INFO, request.op_id, bytes(wire.DDB_ANSWER.size))
 
     def _query_allocated(self, request: _Request) -> bytes:
         handle, zero, chunk_bytes, start, count, last = wire.QUERY_ALLOCATED.unpack(request.payload)
         _explained(request, zero, last)
-        disk = self._file(handle).disk
+        disk = self._files.get(handle).disk
         if not chunk_bytes or chunk_bytes % SECTOR_BYTES or start % chunk_bytes or not 0 < count <= _MOST_CHUNKS:
             raise Refusal(NfcCode.BAD_REQUEST, "start and length must be multiples of the chunk")
         if start + (count - 1) * chunk_bytes >= disk.capacity_bytes:
@@ -281,7 +238,16 @@ class NfcSession:
         if operation & 0xFFFFFFFF == wire.OP_WRITE:
             self._receive_write(request)
             return
-        orders = [self._read_order(request)]
+        order = self._read_order(request)
+        spoil = self._with.faults.nfc.read_spoilt()
+        if spoil is not None:
+            self._stream.send(spoilt_answer(order, spoil, self._buffer_bytes))
+            return
+        orders = [order]
+        until = time.monotonic() + _HELD_BACK_S
+        while len(orders) <= self._with.faults.nfc.held_back and time.monotonic() < until:
+            self._gather(orders)
+            time.sleep(_LOOK_S)
         if self._with.shuffle is not None:
             self._gather(orders)
         self._pump.send(orders, self._with.shuffle)
@@ -301,12 +267,12 @@ class NfcSession:
     def _read_order(self, request: _Request) -> ReadOrder:
         handle, operation, offset, length_bytes, again, once_more, last = wire.IO_REQUEST.unpack(request.payload)
         _explained(request, again - length_bytes, once_more - length_bytes, last)
-        disk = self._file(handle).disk
+        disk = self._files.get(handle).disk
         try:
             compression = Compression(operation >> 32)
         except ValueError as error:
             raise Refusal(NfcCode.BAD_REQUEST, f"unknown compression {operation >> 32}") from error
-        if scripted := self._with.faults.nfc_read_refused():
+        if scripted := self._with.faults.nfc.read_refused():
             raise Refusal(scripted.code, scripted.text)
         if operation & 0xFFFFFFFF != wire.OP_READ or not 0 < length_bytes < 1 << 32:
             raise Refusal(NfcCode.BAD_REQUEST, "not a read")
@@ -335,13 +301,13 @@ class NfcSession:
     def _begin_write(self, request: _Request, fragment: wire.Fragment) -> WriteOrder:
         if len(self._writes) >= _MOST_WRITES:
             raise ProtocolViolation("too many unfinished writes")
-        file = self._files.get(fragment.handle)
+        file = self._files.find(fragment.handle)
         order = WriteOrder(None if file is None else file.disk, fragment)
         if file is None:
             order.failure = (NfcCode.BAD_REQUEST, f"there is no open file {fragment.handle}")
-        elif not file.writable:
+        elif not file.is_writable:
             order.failure = (NfcCode.PERMISSION, "the file is open for reading")
-        elif scripted := self._with.faults.nfc_write_refused():
+        elif scripted := self._with.faults.nfc.write_refused():
             order.failure = (scripted.code, scripted.text)
         self._writes[request.op_id] = order
         return order
@@ -386,12 +352,6 @@ class NfcSession:
 
     # ---- inside ----------------------------------------------------------------------------------------
 
-    def _file(self, handle: int) -> _OpenFile:
-        file = self._files.get(handle)
-        if file is None:
-            raise Refusal(NfcCode.BAD_REQUEST, f"there is no open file {handle}")
-        return file
-
     def _receive(self, n_bytes: int) -> bytes:
         buffer = bytearray(n_bytes)
         self._stream.receive_into(memoryview(buffer))
@@ -403,9 +363,7 @@ class NfcSession:
         return self._receive(n_bytes).decode("utf-8", "replace")
 
     def _release(self) -> None:
-        for file in self._files.values():
-            file.pin.close()
-        self._files.clear()
+        self._files.release()
         self._with.budget.give_back(self._reserved_bytes)
         self._reserved_bytes = 0
 

@@ -52,6 +52,7 @@ class Frame(IntEnum):
     CLOSE_FILE = 5
     IO = 7
     SET_SOCK_OPTS = 9
+    GET_FILE_INFO = 10
     DDB_GET = 11
     QUERY_ALLOCATED = 13
     SET_RES_POOL = 22

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pyVmomi import vim, vmodl
 
 from app.core.access import AccessMode, DiskAddress, NfcTicket
 from app.core.cancel import CancelToken
@@ -21,6 +22,7 @@ from app.transport.factory import NativeTransports
 from app.vsphere import messages
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
+from app.vsphere.nfc_hosts import NfcHost
 from tests.support.fakes import RecordingTaskLog
 from tests.support.simulated import platform_of
 from tests.unit.transport.opening import options
@@ -100,6 +102,29 @@ def test_a_network_for_backups_that_is_not_routed_is_said_to_be_that(tmp_path: P
         first_sector(hypervisor, log)
     assert BACKUP_ADDRESS in log.text()
     assert "esx01.lab" in log.text()
+
+
+@pytest.mark.parametrize(
+    ("fault", "library"),
+    [(vmodl.fault.InvalidRequest(), 0), (vim.fault.NoPermission(privilegeId="System.Read"), 11)],
+    ids=["ESXi 6.0 does not know the question", "the account may not ask"],
+)
+def test_a_host_that_does_not_say_its_library_is_judged(
+    tmp_path: Path, fault: vmodl.MethodFault, library: int
+) -> None:
+    spec = spec_of()
+    with VSphereSimulator(spec, tmp_path / "vc") as simulator:
+        simulator.faults.fail_call("NfcGetServerNfcLibVersion", fault=fault)
+        with VSphereFactory(SystemClock()).connect(platform_of(simulator), simulator.password) as hypervisor:
+            assert ticket_of(hypervisor).library_version == library
+
+
+@pytest.mark.parametrize(
+    ("version", "is_too_old"), [("6.0.0", True), ("5.5.0", True), ("6.5.0", False), ("10.0", False), ("", False)]
+)
+def test_hosts_before_esxi_6_5_are_too_old(version: str, is_too_old: bool) -> None:
+    host = NfcHost(reference=None, name="esx", version=version, library_version=0, backup_addresses=frozenset())
+    assert host.is_too_old is is_too_old
 
 
 def first_sector(hypervisor: VSphereHypervisor, log: RecordingTaskLog) -> bytes:

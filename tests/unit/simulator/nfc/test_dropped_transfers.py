@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.core.access import AccessMode
+from app.simulator.nfc.answers import NfcAnswers
 from app.simulator.nfc.ports import NoFaults
 from tests.support.nfc_lab import NfcLab
 from tests.support.waiting import wait_until
@@ -35,6 +36,7 @@ class Script(NoFaults):
     blow: Blow
     seen_bytes: int = 0
     struck: threading.Event = field(default_factory=threading.Event)
+    nfc: NfcAnswers = field(default_factory=NfcAnswers)
 
     def nfc_sent(self, n_bytes: int) -> Blow | None:
         self.seen_bytes += n_bytes
