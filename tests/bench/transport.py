@@ -110,7 +110,7 @@ def nfc(lab: NfcLabProcess, path: str, size: int, mode: TransportMode) -> None:
     """Read the disk over NFC."""
     disk = DiskAddress(vm=VmId("vm-1"), vm_name="bench", disk_key=2000, path=path, capacity_bytes=size)
     reader = NativeTransports(TransportOptions()).open_reader(
-        DiskAccess(nfc=lab), disk, preferred=[mode], log=NullTaskLog(), cancel=CancelToken()
+        DiskAccess(nfc=lab, allows_plain=True), disk, preferred=[mode], log=NullTaskLog(), cancel=CancelToken()
     )
     free = [memoryview(bytearray(REQUEST_BYTES)) for _ in range(reader.window)]
 
