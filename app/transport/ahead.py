@@ -65,7 +65,8 @@ class ReadAhead:
         self._held: Pull | None = None
         self._capacity_bytes = capacity_bytes
         self._window = window
-        self._budget_bytes = budget_bytes
+        self.budget_bytes = budget_bytes
+        """Most bytes that may be awaited at once; may be changed at any time."""
         self._unit_bytes = unit_bytes
         self._cancel = cancel
         self.pulled: deque[Pull] = deque()
@@ -81,7 +82,7 @@ class ReadAhead:
         pull = self._held or self._pull()
         if pull is None:
             return None
-        if open_bytes and open_bytes + pull.missing_bytes > self._budget_bytes:
+        if open_bytes and open_bytes + pull.missing_bytes > self.budget_bytes:
             self._held = pull
             return None
         self._held = None

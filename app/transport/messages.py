@@ -1,6 +1,7 @@
 """Lines that the transports write to a task's log."""
 
 from app.domain.messages import MessageKind
+from app.transport.options import Compression
 
 READING_OVER = MessageKind("transport.reading_over", "{path} is read over {mode}.")
 WRITING_OVER = MessageKind("transport.writing_over", "{path} is written over {mode}.")
@@ -54,6 +55,22 @@ SESSION_RENEWED = MessageKind(
 BUFFER_REDUCED = MessageKind(
     "transport.buffer_reduced",
     "{host} refused a transfer buffer of {refused_bytes:size} ({reason}); trying {bytes:size}.",
+)
+PACKINGS = {
+    Compression.NONE: MessageKind("packing.none", "no packing"),
+    Compression.ZLIB: MessageKind("packing.zlib", "zlib"),
+    Compression.FASTLZ: MessageKind("packing.fastlz", "FastLZ"),
+    Compression.SKIPZ: MessageKind("packing.skipz", "SkipZ"),
+}
+"""What each packing is called."""
+MANNER = MessageKind("transport.manner", "{packing}, {bytes:size} in flight")
+MEASURED = MessageKind("transport.measured", "{packing} {bytes_per_s:size}/s")
+PACKING_CHOSEN = MessageKind(
+    "transport.packing_chosen", "The fastest packing for this disk and line is {packing} (measured: {measured})."
+)
+READ_IN_MANNER = MessageKind("transport.read_in_manner", "The disk is read with {manner}.")
+BACKED_OFF = MessageKind(
+    "transport.backed_off", "The host has no memory for more: at most {bytes:size} are asked for at once."
 )
 OLD_TLS = MessageKind(
     "transport.old_tls",

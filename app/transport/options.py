@@ -29,8 +29,8 @@ class TransportOptions:
 
     transfer_buffer_bytes: int = 4 * MIB
     """Bytes that one open disk may have in flight (``i2vp_transbuffer``)."""
-    compression: Compression = Compression.NONE
-    """What is asked of the host for NFC; worth its processor time on slow networks only."""
+    compression: Compression | None = None
+    """What is asked of the host for NFC; None measures for each disk what is fastest."""
     connect_timeout_s: float = 10.0
     handshake_timeout_s: float = 60.0
     """For everything between the connection and the opened disk, step by step."""

@@ -8,13 +8,15 @@ import numpy as np
 from app.core.disks import ReadRequest
 from app.domain.errors import TaskCancelled
 from app.domain.extents import Extent, normalize
+from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.transport import messages
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
-from app.transport.nfc.wire import LONGEST_IO_BYTES, Fragment, Operation
+from app.transport.nfc.tuning import Slice, Tuner
+from app.transport.nfc.wire import ERROR_NO_MEMORY, LONGEST_IO_BYTES, Fragment, Operation
 from app.transport.options import SECTOR_BYTES, Compression
 from app.transport.reasons import ANSWERS_TOO_SLOW
 
@@ -26,7 +28,7 @@ _ALLOCATION_CHUNKS_PER_QUERY = 128 * 1024
 class _Awaited:
     """A range that was asked for, and the gaps in it that no fragment has filled yet."""
 
-    __slots__ = ("disk_offset", "gaps", "length", "pull", "start")
+    __slots__ = ("counted", "disk_offset", "gaps", "length", "pull", "start")
 
     def __init__(self, pull: Pull, start: int, length: int) -> None:
         self.pull: Pull | None = pull
@@ -36,6 +38,8 @@ class _Awaited:
         self.length = length
         self.disk_offset = pull.offset + start
         self.gaps = [(0, length)]
+        self.counted: Slice | None = None
+        """What its answer is counted for; None when that is no measure any more."""
 
     def gap_of(self, offset: int, length: int) -> int:
         """Return the gap that contains a fragment.
@@ -76,6 +80,7 @@ class NfcReader:
         self._open_bytes = 0
         self._reading = False
         self._scratch = bytearray()
+        self._tuner = Tuner(channel.options, channel.file.capacity_bytes, self._report)
 
     @property
     def capacity_bytes(self) -> int:
@@ -103,6 +108,7 @@ class NfcReader:
         if self._reading:
             raise RuntimeError("the disk is being read already")
         self._channel.begin()
+        self._tuner.paused()
         ahead = ReadAhead(
             requests,
             capacity_bytes=self.capacity_bytes,
@@ -183,6 +189,7 @@ class NfcReader:
         """Send as many requests as the window and the buffer allow, in one go."""
         asked: list[_Awaited] = []
         sending = self._open_bytes
+        ahead.budget_bytes = self._tuner.manner.in_flight_bytes
         while (pull := ahead.next_within(sending)) is not None:
             sending += pull.missing_bytes
             asked += _cut(pull, min(LONGEST_IO_BYTES, self._options.transfer_buffer_bytes))
@@ -194,8 +201,11 @@ class NfcReader:
                 self._recover(failure, asked)
 
     def _send(self, asked: list[_Awaited]) -> None:
-        ranges = [(awaited.disk_offset, awaited.length) for awaited in asked]
-        ids = self._channel.session.send_reads(self._channel.handle, ranges, self._options.compression)
+        ranges = []
+        for awaited in asked:
+            ranges.append((awaited.disk_offset, awaited.length, self._tuner.manner.compression))
+            awaited.counted = self._tuner.asked(awaited.length)
+        ids = self._channel.session.send_reads(self._channel.handle, ranges)
         self._awaited.update(zip(ids, asked, strict=True))
 
     def _receive_or_recover(self) -> None:
@@ -233,6 +243,8 @@ class NfcReader:
             awaited.pull.missing_bytes -= length
         if not awaited.gaps:
             del self._awaited[number]
+            if awaited.counted is not None:
+                self._tuner.answered(awaited.counted, awaited.length)
             self._channel.recovery.progressed()
 
     def _gap_of(self, awaited: _Awaited, fragment: Fragment) -> int:
@@ -267,6 +279,9 @@ class NfcReader:
         """
         missing = [*self._awaited.values(), *unsent]
         self._awaited.clear()
+        self._tuner.interrupted()
+        if isinstance(failure, HostRefusal) and failure.code == ERROR_NO_MEMORY:
+            self._tuner.back_off()
         while True:
             if isinstance(failure, LinkFailure):
                 missing = [piece for awaited in missing for piece in _gaps(awaited)]
@@ -284,6 +299,9 @@ class NfcReader:
                 return
             except (LinkFailure, TaskCancelled) as again:
                 failure = again
+
+    def _report(self, message: Message) -> None:
+        self._channel.log.info(message.kind, **dict(message.params))
 
     def _drain(self, *, limit_s: float | None = None) -> None:
         """Pass over the answers that no one waits for any more.

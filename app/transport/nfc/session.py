@@ -140,8 +140,8 @@ class NfcSession:
         size = wire.bitmap_bytes(payload, chunk_count)
         return self._link.receive(size, within_s=self._patience_s)
 
-    def send_reads(self, handle: int, ranges: list[tuple[int, int]], compression: Compression) -> list[int]:
-        """Ask for ranges (offset, length) in one go and return the ids that their answers will carry.
+    def send_reads(self, handle: int, ranges: list[tuple[int, int, Compression]]) -> list[int]:
+        """Ask for ranges (offset, length, packing) in one go; return the ids that their answers will carry.
 
         Raises:
             LinkFailure, TaskCancelled: the requests were not all sent.
@@ -149,7 +149,7 @@ class NfcSession:
         ids = [self._take_id() for _ in ranges]
         requests = [
             wire.read(number, handle, offset, length, compression)
-            for number, (offset, length) in zip(ids, ranges, strict=True)
+            for number, (offset, length, compression) in zip(ids, ranges, strict=True)
         ]
         # A host takes one message of a TLS record; the link gives each buffer a record of its own there.
         self._send(*requests, within_s=self._patience_s)

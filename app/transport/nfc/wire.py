@@ -31,6 +31,7 @@ LONGEST_CONTROL_BYTES: Final = 64 * 1024
 DISK_FILE: Final = 2
 READ_ONLY_FLAGS: Final = 0x1E
 READ_WRITE_FLAGS: Final = 0x1A
+ERROR_NO_MEMORY: Final = 0x05
 ERROR_NOT_PERMITTED: Final = 0x0B
 """The ticket does not allow what was asked: writing with a read ticket, a file of another VM (section 4a.13)."""
 

@@ -111,7 +111,9 @@ class NfcWriter:
 
     def _send(self, write: "_Write") -> None:
         session = self._channel.session
-        fragments = list(_fragments(write.data, session.buffer_bytes, self._options.compression))
+        fragments = list(
+            _fragments(write.data, session.buffer_bytes, self._options.compression or Compression.NONE)
+        )
         self._unacknowledged[session.send_write(self._channel.handle, write.offset, fragments)] = write
 
     def _receive_or_recover(self) -> None:

@@ -1,0 +1,133 @@
+"""The manner in which a disk is read is measured: the fastest is found, whatever line, host and data are like."""
+
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.messages import Message
+from app.transport import messages
+from app.transport.nfc.tuning import WORTH_BYTES, Manner, Slice, Tuner
+from app.transport.options import MIB, Compression, TransportOptions
+
+CAPACITY = 8 << 30
+PACKINGS = list(Compression)
+Speed = Callable[[Manner], float]
+"""Returns how many bytes a second a line gives in a manner."""
+
+
+class Line:
+    """A line on which each packing has its speed; requests are answered in their order."""
+
+    def __init__(self, speed: Speed, **options: object) -> None:
+        self.speed = speed
+        self.said: list[Message] = []
+        self.now_s = 0.0
+        self.used: list[Manner] = []
+        chosen = TransportOptions(**options)  # type: ignore[arg-type]
+        self.tuner = Tuner(chosen, CAPACITY, self.said.append, lambda: self.now_s)
+        self._open: deque[tuple[Slice, Manner]] = deque()
+
+    def read(self, size_bytes: int) -> None:
+        for _ in range(size_bytes // MIB):
+            while len(self._open) * MIB >= self.tuner.manner.in_flight_bytes:
+                self._answer()
+            manner = self.tuner.manner
+            self.used.append(manner)
+            self._open.append((self.tuner.asked(MIB), manner))
+        while self._open:
+            self._answer()
+
+    def lose(self) -> None:
+        self._open.clear()
+        self.tuner.interrupted()
+
+    def _answer(self) -> None:
+        asked, manner = self._open.popleft()
+        self.now_s += MIB / self.speed(manner)
+        self.tuner.answered(asked, MIB)
+
+
+def by_packing(**speeds: float) -> Speed:
+    return lambda manner: speeds.get(manner.compression.name, 1.0) * MIB
+
+
+@pytest.mark.parametrize("best", PACKINGS, ids=lambda packing: packing.name)
+def test_the_fastest_packing_is_found_within_64_mb(best: Compression) -> None:
+    line = Line(by_packing(**{best.name: 9.0}))
+    line.read(64 * MIB)
+    assert line.tuner.manner.compression is best
+    assert messages.PACKING_CHOSEN in [message.kind for message in line.said]
+
+
+def test_what_brings_nothing_is_left_alone() -> None:
+    line = Line(by_packing(NONE=10.0, SKIPZ=10.5, ZLIB=10.9, FASTLZ=3.0))
+    line.read(256 * MIB)
+    assert line.tuner.manner.compression is Compression.NONE
+    assert {manner.compression for manner in line.used[100:]} == {Compression.NONE}
+
+
+def test_a_hopeless_packing_costs_one_short_slice() -> None:
+    line = Line(by_packing(NONE=100.0, SKIPZ=100.0, ZLIB=90.0, FASTLZ=2.0))
+    line.read(256 * MIB)
+    assert [manner.compression for manner in line.used].count(Compression.FASTLZ) == 1
+
+
+def test_as_much_is_asked_ahead_as_helps() -> None:
+    long_line = Line(lambda manner: float(manner.in_flight_bytes))
+    long_line.read(256 * MIB)
+    assert long_line.tuner.manner.in_flight_bytes == 4 * MIB
+    short_line = Line(lambda _: 100.0 * MIB)
+    short_line.read(256 * MIB)
+    assert short_line.tuner.manner.in_flight_bytes == MIB
+
+
+def test_a_speed_that_changes_is_measured_again() -> None:
+    speeds = {"NONE": 100.0}
+    line = Line(lambda manner: speeds.get(manner.compression.name, 10.0) * MIB)
+    line.read(1024 * MIB)
+    assert line.used[-1].compression is Compression.NONE
+    speeds.update(NONE=2.0, ZLIB=20.0)  # the way now leads over a slow line
+    line.read(1024 * MIB)
+    assert line.tuner.manner.compression is Compression.ZLIB
+
+
+def test_a_fixed_packing_is_not_measured() -> None:
+    line = Line(by_packing(ZLIB=9.0), compression=Compression.SKIPZ)
+    line.read(256 * MIB)
+    assert {manner.compression for manner in line.used} == {Compression.SKIPZ}
+    assert line.said == []
+
+
+def test_a_small_disk_is_read_as_it_is() -> None:
+    said: list[Message] = []
+    tuner = Tuner(TransportOptions(), WORTH_BYTES - 1, said.append)
+    assert {tuner.manner.compression for _ in range(100) if tuner.asked(MIB)} == {Compression.NONE}
+
+
+def test_a_host_without_memory_is_asked_for_less_and_less() -> None:
+    line = Line(by_packing(SKIPZ=9.0))
+    for expected in (2 * MIB, MIB, 512 * 1024, 256 * 1024, 256 * 1024):
+        line.tuner.interrupted()
+        line.tuner.back_off()
+        assert line.tuner.manner.in_flight_bytes == expected
+    line.read(128 * MIB)
+    assert line.tuner.manner == Manner(Compression.SKIPZ, 256 * 1024)
+
+
+@given(
+    st.fixed_dictionaries({packing.name: st.floats(0.5, 500.0) for packing in PACKINGS}),
+    st.lists(st.integers(1, 120), max_size=5),
+)
+def test_lost_connections_do_not_keep_the_best_from_being_found(
+    speeds: dict[str, float], lost_after: list[int]
+) -> None:
+    line = Line(by_packing(**speeds))
+    for mib in lost_after:
+        line.read(mib * MIB)
+        line.lose()
+    line.read(512 * MIB)
+    chosen = speeds[line.tuner.manner.compression.name]
+    assert chosen * 1.2 >= max(speeds.values())
