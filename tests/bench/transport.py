@@ -33,7 +33,7 @@ from app.core.disks import ReadRequest
 from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.transport.factory import NativeTransports
-from app.transport.options import MIB, TransportOptions
+from app.transport.options import MIB, Compression, TransportOptions
 from tests.bench.page import circumstances, write_section
 from tests.support.fakes import NullTaskLog
 from tests.support.nfc_lab import LabCertificate, NfcLab, NfcLabProcess
@@ -109,7 +109,8 @@ def bare(port: int, size: int, *, encrypted: bool) -> None:
 def nfc(lab: NfcLabProcess, path: str, size: int, mode: TransportMode) -> None:
     """Read the disk over NFC."""
     disk = DiskAddress(vm=VmId("vm-1"), vm_name="bench", disk_key=2000, path=path, capacity_bytes=size)
-    reader = NativeTransports(TransportOptions()).open_reader(
+    fixed = TransportOptions(compression=Compression.NONE)  # what measuring is worth is the benchmark ``line``
+    reader = NativeTransports(fixed).open_reader(
         DiskAccess(nfc=lab, allows_plain=True), disk, preferred=[mode], log=NullTaskLog(), cancel=CancelToken()
     )
     free = [memoryview(bytearray(REQUEST_BYTES)) for _ in range(reader.window)]

@@ -28,7 +28,7 @@ _ALLOCATION_CHUNKS_PER_QUERY = 128 * 1024
 class _Awaited:
     """A range that was asked for, and the gaps in it that no fragment has filled yet."""
 
-    __slots__ = ("counted", "disk_offset", "gaps", "length", "pull", "start")
+    __slots__ = ("counted", "disk_offset", "gaps", "length", "packed_bytes", "pull", "start")
 
     def __init__(self, pull: Pull, start: int, length: int) -> None:
         self.pull: Pull | None = pull
@@ -38,6 +38,7 @@ class _Awaited:
         self.length = length
         self.disk_offset = pull.offset + start
         self.gaps = [(0, length)]
+        self.packed_bytes = 0
         self.counted: Slice | None = None
         """What its answer is counted for; None when that is no measure any more."""
 
@@ -189,7 +190,7 @@ class NfcReader:
         """Send as many requests as the window and the buffer allow, in one go."""
         asked: list[_Awaited] = []
         sending = self._open_bytes
-        ahead.budget_bytes = self._tuner.manner.in_flight_bytes
+        ahead.budget_bytes = self._tuner.ahead_bytes
         while (pull := ahead.next_within(sending)) is not None:
             sending += pull.missing_bytes
             asked += _cut(pull, min(LONGEST_IO_BYTES, self._options.transfer_buffer_bytes))
@@ -238,13 +239,14 @@ class NfcReader:
             session.receive_into(packed)
             compression.unpack_into(fragment.compression, packed, target)
         awaited.fill(gap, fragment.fragment_offset, length)
+        awaited.packed_bytes += fragment.extra_bytes
         self._open_bytes -= length
         if awaited.pull is not None:
             awaited.pull.missing_bytes -= length
         if not awaited.gaps:
             del self._awaited[number]
             if awaited.counted is not None:
-                self._tuner.answered(awaited.counted, awaited.length)
+                self._tuner.answered(awaited.counted, awaited.length, awaited.packed_bytes)
             self._channel.recovery.progressed()
 
     def _gap_of(self, awaited: _Awaited, fragment: Fragment) -> int:

@@ -28,6 +28,8 @@ _WATCHED_BYTES: Final = 32 * MIB
 _CHANGED: Final = 2.0
 _SETTLED_BYTES: Final = 512 * MIB
 """So much is read before a changed speed leads to new measurements."""
+_SMALLEST_SHARE, _SHARE_KEPT = 0.25, 0.8
+"""No more than four times the bytes in flight are asked for; how slowly the share of what travels follows."""
 _LEAST_IN_FLIGHT_BYTES: Final = 256 * 1024
 _PACKINGS: Final = (Compression.NONE, Compression.SKIPZ, Compression.ZLIB, Compression.FASTLZ)
 """The simplest first."""
@@ -136,6 +138,8 @@ class Tuner:
         self._since_bytes = 0
         self._usual: float | None = None
         self._odd_slices = 0
+        self._shares: dict[Compression, float] = {}
+        """What part of its bytes travels in each packing, of late."""
         if self._measures:
             self._compare([Manner(packing, self._most_bytes) for packing in _PACKINGS], _ROUNDS)
 
@@ -143,6 +147,13 @@ class Tuner:
     def manner(self) -> Manner:
         """How the next request is sent."""
         return self._slice.manner
+
+    @property
+    def ahead_bytes(self) -> int:
+        """How many bytes may be asked for ahead: as many as travel as the bytes in flight, packed as they come."""
+        manner = self.manner
+        share = self._shares.get(manner.compression, 1.0)
+        return int(manner.in_flight_bytes / max(share, _SMALLEST_SHARE))
 
     def asked(self, length_bytes: int) -> Slice:
         """Count a request that is sent now; return what its answer is counted for."""
@@ -154,9 +165,17 @@ class Tuner:
             self._begin_slice()
         return current
 
-    def answered(self, asked: Slice, length_bytes: int) -> None:
-        """Count an answer, and decide when a slice is whole."""
-        now = self._now()
+    def answered(self, asked: Slice, length_bytes: int, packed_bytes: int) -> None:
+        """Count an answer, and decide when a slice is whole.
+
+        Args:
+            asked: what :meth:`asked` returned for the request.
+            length_bytes: of the request.
+            packed_bytes: what travelled for it.
+        """
+        now, packing = self._now(), asked.manner.compression
+        share = packed_bytes / max(1, length_bytes)
+        self._shares[packing] = share + (self._shares.get(packing, 1.0) - share) * _SHARE_KEPT
         if not asked.answered_bytes:
             asked.began_s = now if self._last_s is None else self._last_s
         asked.answered_bytes += length_bytes

@@ -26,6 +26,8 @@ class Line:
         self.said: list[Message] = []
         self.now_s = 0.0
         self.used: list[Manner] = []
+        self.shares: dict[Compression, float] = {}
+        """What part of its bytes travels in each packing."""
         chosen = TransportOptions(**options)  # type: ignore[arg-type]
         self.tuner = Tuner(chosen, CAPACITY, self.said.append, lambda: self.now_s)
         self._open: deque[tuple[Slice, Manner]] = deque()
@@ -47,7 +49,7 @@ class Line:
     def _answer(self) -> None:
         asked, manner = self._open.popleft()
         self.now_s += MIB / self.speed(manner)
-        self.tuner.answered(asked, MIB)
+        self.tuner.answered(asked, MIB, int(MIB * self.shares.get(manner.compression, 1.0)))
 
 
 def by_packing(**speeds: float) -> Speed:
@@ -82,6 +84,16 @@ def test_as_much_is_asked_ahead_as_helps() -> None:
     short_line = Line(lambda _: 100.0 * MIB)
     short_line.read(256 * MIB)
     assert short_line.tuner.manner.in_flight_bytes == MIB
+
+
+def test_what_is_asked_ahead_counts_as_it_travels() -> None:
+    line = Line(by_packing(ZLIB=9.0))
+    line.shares = {Compression.ZLIB: 0.5}
+    line.read(128 * MIB)
+    assert line.tuner.ahead_bytes == pytest.approx(2 * line.tuner.manner.in_flight_bytes, rel=0.01)
+    line.shares = {Compression.ZLIB: 0.001}  # zeros
+    line.read(64 * MIB)
+    assert line.tuner.ahead_bytes == 4 * line.tuner.manner.in_flight_bytes
 
 
 def test_a_speed_that_changes_is_measured_again() -> None:
