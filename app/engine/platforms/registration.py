@@ -10,6 +10,7 @@ from app.core.clock import Clock
 from app.core.hypervisor import Examinable, Hypervisor
 from app.domain.addresses import BadAddress, ascii_host, is_port
 from app.domain.events import PlatformRemoved
+from app.domain.identity import same_uuid
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.domain.tasks import TaskRecord
@@ -128,19 +129,17 @@ class PlatformRegistration:
 
     def _refuse_same_server(self, platform: Platform, facts: PlatformFacts) -> None:
         """Refuse a vCenter server that is registered already; hosts may have the UUID of a copied firmware."""
-        if facts.kind is not PlatformKind.VCENTER or not facts.instance_uuid:
+        if facts.kind is not PlatformKind.VCENTER:
             return
         for other, known_uuid in self._sessions.sightings.uuids().items():
-            is_same = (known_uuid or "").lower() == facts.instance_uuid.lower()
-            if is_same and (known := self._platforms.get(other)):
+            if same_uuid(known_uuid, facts.instance_uuid) and (known := self._platforms.get(other)):
                 raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=known.name)
 
     def _refuse_other(self, platform: Platform, facts: PlatformFacts, *, is_confirmed_same: bool) -> None:
-        before = self._sessions.sightings.uuids().get(platform.id)
-        if before and facts.instance_uuid:
-            if before.lower() != facts.instance_uuid.lower():
-                raise OtherPlatform(address=platform.address, name=platform.name)
-        elif not is_confirmed_same:
+        is_same = same_uuid(self._sessions.sightings.uuids().get(platform.id), facts.instance_uuid)
+        if is_same is False:
+            raise OtherPlatform(address=platform.address, name=platform.name)
+        if is_same is None and not is_confirmed_same:
             raise PlatformUnproven(address=platform.address, name=platform.name)
 
     def _refuse_known(self, platform: Platform) -> None:

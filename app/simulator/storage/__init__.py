@@ -21,7 +21,7 @@ pins, then gives up with :class:`DiskInUse`.
 """
 
 from app.simulator.storage.datastore import TWIN_MARK, DatastorePath, SimDatastore
-from app.simulator.storage.disk import Door, SimDisk
+from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
     DatastoreFull,
@@ -37,6 +37,7 @@ from app.simulator.storage.errors import (
     StorageError,
 )
 from app.simulator.storage.grains import GRAIN_BYTES
+from app.simulator.storage.pins import Door
 from app.simulator.storage.segments import Segment, read_segments
 from app.simulator.storage.store import DiskStore
 from app.simulator.storage.tracking import ChangeTracking

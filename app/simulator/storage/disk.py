@@ -1,10 +1,7 @@
 """One virtual disk: the leaf of a chain, or one of its parents."""
 
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -14,20 +11,13 @@ from app.simulator.storage.descriptor import Descriptor
 from app.simulator.storage.errors import ChangeIdUnknown, DiskClosed, DiskFrozen, DiskInUse
 from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
+from app.simulator.storage.pins import Door, Family, Pins
 from app.simulator.storage.segments import Segment, joined, read_segments
 from app.simulator.storage.sparse import SparseFile
 from app.simulator.storage.tracking import ChangeTracking
 
 PIN_WAIT_S = 2.0
 """How long a consolidation waits for readers that are just going away."""
-
-
-class Family:
-    """What the disks of one chain (or tree) share: their lock, and the news that a reader went away."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.unpinned = threading.Condition(self.lock)
 
 
 class ChainWork(Protocol):
@@ -56,13 +46,6 @@ class ChainWork(Protocol):
     def close_disk(self, disk: "SimDisk") -> None:
         """Do :meth:`SimDisk.close`."""
         ...
-
-
-class Door(Enum):
-    """Ways to a disk from outside, which exclude each other (protocols page *NFC*, section 4a.14)."""
-
-    NFC = "NFC"
-    FOLDER = "the datastore browser"
 
 
 class SimDisk:
@@ -106,8 +89,7 @@ class SimDisk:
         self.is_open = True
         """False once it was closed, merged or deleted."""
         self._chains = chains
-        self._pins = 0
-        self._open_through: Counter[Door] = Counter()
+        self._pins = Pins()
         if parent is not None:
             parent.children.append(self)
 
@@ -145,7 +127,7 @@ class SimDisk:
     @property
     def is_pinned(self) -> bool:
         """True while its files are read directly."""
-        return self._pins > 0
+        return bool(self._pins)
 
     @property
     def used_bytes(self) -> int:
@@ -349,20 +331,8 @@ class SimDisk:
         Raises:
             DiskInUse: it is open through that door.
         """
-        with self.family.lock:
-            if against is not None and self._open_through[against]:
-                raise DiskInUse(f"{self.path} is open through {against.value}")
-            self._pins += 1
-            if by is not None:
-                self._open_through[by] += 1
-        try:
+        with self._pins.taken(self.family, self.path, by, against):
             yield
-        finally:
-            with self.family.unpinned:
-                self._pins -= 1
-                if by is not None:
-                    self._open_through[by] -= 1
-                self.family.unpinned.notify_all()
 
     def wait_until_unpinned(self, disks: list["SimDisk"], wait_s: float) -> None:
         """Wait, with the chain's lock held, until none of these disks is pinned.

@@ -71,17 +71,21 @@ def authenticate(
     confirmed = _sha256_of(link, within_s, ticket) if _SHA256 in capabilities(said.banner) else ""
 
     encrypted = mode is TransportMode.NFC_SSL
-    _say(link, f"PROXY {ticket.service}{'ssl' if encrypted else ''}", within_s)
-    try:
-        _expect(link, "200", "PROXY", within_s, ticket)
-    except TicketNotAccepted as refusal:
-        raise ServiceNotOffered(*refusal.args) from refusal
+    _ask_for_service(link, ticket, f"{ticket.service}{'ssl' if encrypted else ''}", within_s)
     link.drop_tls()
     if encrypted:
         second = link.start_tls(pinned=announced is not None, timeout_s=within_s, is_old=is_old)
         # The first layer is proven, so a thumbprint sent inside it may confirm the second layer's certificate.
         if second != certificate and not (algorithm_of(confirmed) == "sha256" and matches(second, confirmed)):
             _check(second, announced)
+
+
+def _ask_for_service(link: Link, ticket: NfcTicket, service: str, within_s: float) -> None:
+    _say(link, f"PROXY {service}", within_s)
+    try:
+        _expect(link, "200", "PROXY", within_s, ticket)
+    except TicketNotAccepted as refusal:
+        raise ServiceNotOffered(*refusal.args) from refusal
 
 
 def capabilities(banner: str) -> frozenset[str]:

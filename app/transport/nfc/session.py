@@ -187,8 +187,6 @@ class NfcSession:
         if header.kind == FrameType.ERROR:
             self.is_in_step = False
             return header.operation_id, self._refusal(header, "the transfer")[0]
-        if not wire.is_known(header.kind):
-            raise LinkFailure(HOST_SWITCHED)
         if header.kind != FrameType.IO or header.payload_bytes != wire.IO_BYTES:
             raise MalformedAnswer(
                 f"a frame of type {header.kind} with {header.payload_bytes} bytes where data was due"
@@ -312,8 +310,6 @@ class NfcSession:
         number = FrameHeader.decode(request[: wire.HEADER_BYTES]).operation_id
         self._send(request, within_s=limit)
         header = self._next_header(within_s=limit)
-        if not wire.is_known(header.kind):
-            raise LinkFailure(HOST_SWITCHED)
         if header.operation_id != number:
             raise MalformedAnswer(f"an answer to request {header.operation_id} where {number} was asked")
         if header.kind == FrameType.ERROR:
@@ -330,6 +326,8 @@ class NfcSession:
             self._link.receive_into(self._header, within_s=limit)
             header = FrameHeader.decode(self._header)
             if header.operation_id not in self._unawaited:
+                if header.kind not in wire.KNOWN_FRAMES:
+                    raise LinkFailure(HOST_SWITCHED)
                 return header
             self._unawaited.discard(header.operation_id)
             self._link.receive(header.payload_bytes, within_s=limit)

@@ -141,7 +141,7 @@ class Tuner:
         self._shares: dict[Compression, float] = {}
         """What part of its bytes travels in each packing, of late."""
         if self._measures:
-            self._compare([Manner(packing, self._most_bytes) for packing in _PACKINGS], _ROUNDS)
+            self._compare_packings(_ROUNDS)
 
     @property
     def manner(self) -> Manner:
@@ -218,6 +218,9 @@ class Tuner:
         else:
             self._slice = Slice(self._manner, _WATCHED_BYTES)
 
+    def _compare_packings(self, rounds: int) -> None:
+        self._compare([Manner(packing, self._most_bytes) for packing in _PACKINGS], rounds)
+
     def _compare(self, manners: Sequence[Manner], rounds: int) -> None:
         self._trial = _Trial(manners, rounds)
         self._plan = self._trial.plan()
@@ -272,4 +275,4 @@ class Tuner:
         is_odd = not self._usual / _CHANGED < speed < self._usual * _CHANGED
         self._odd_slices = self._odd_slices + 1 if is_odd else 0
         if self._measures and self._odd_slices > 1 and self._since_bytes >= _SETTLED_BYTES:
-            self._compare([Manner(packing, self._most_bytes) for packing in _PACKINGS], 2)
+            self._compare_packings(2)

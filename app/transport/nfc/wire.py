@@ -73,6 +73,10 @@ class FrameType(IntEnum):
     SET_RES_POOL = 22
 
 
+KNOWN_FRAMES: Final = frozenset(FrameType)
+"""Types that sources name; another one is a host switch (section 4a.9)."""
+
+
 class Operation(IntEnum):
     """Direction of an IO."""
 
@@ -155,11 +159,6 @@ class FrameHeader:
         if payload_bytes > LONGEST_CONTROL_BYTES:
             raise MalformedAnswer(f"a frame claims a payload of {payload_bytes} bytes")
         return cls(kind, payload_bytes, operation_id)
-
-
-def is_known(kind: int) -> bool:
-    """Return whether a type of frames is one that sources name; another one promises a host switch (4a.9)."""
-    return kind in FrameType._value2member_map_
 
 
 def frame(kind: FrameType, operation_id: int, payload: bytes, extra: bytes = b"") -> bytes:
