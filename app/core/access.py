@@ -54,6 +54,19 @@ class NfcTickets(Protocol):
         ...
 
 
+@runtime_checkable
+class HostsInMaintenance(Protocol):
+    """What ``NfcTickets`` may offer too, where VMs move between hosts. Thread: any."""
+
+    def host_in_maintenance(self, vm: VmId) -> str | None:
+        """Return the name of a VM's host when it is in maintenance mode or entering it.
+
+        Raises:
+            OperationalError: the platform cannot be asked.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpsFile:
     """A datastore file over HTTPS (protocols page *vSphere facts*, "Reading without VDDK over HTTPS")."""

@@ -170,6 +170,16 @@ class DiskOpenRefused(DiskAccessFailed):
     )
 
 
+class HostInMaintenance(DiskAccessFailed):
+    """The host does not open disks because it is in maintenance mode, or entering it."""
+
+    code = "transport.host_in_maintenance"
+    message_template = (
+        "{path} could not be {operation} over {mode}: the host {host} is in maintenance mode ({detail})."
+    )
+    hint_template = "Move the VM to another host or let {host} leave maintenance mode, then run the task again."
+
+
 class WriteNotPermitted(DiskAccessFailed):
     """The ticket does not allow writing."""
 

@@ -26,6 +26,10 @@ BACKUP_NETWORK_BLOCKED = MessageKind(
     "{mode} is not used: {host}, the address for backups of {known_as}, does not answer on port {port} "
     "({reason}); its network is not routed from here.",
 )
+HOST_IN_MAINTENANCE = MessageKind(
+    "transport.skipped.host_in_maintenance",
+    "{mode} is not used: the host {host} is in maintenance mode ({reason}).",
+)
 TICKET_REFUSED = MessageKind(
     "transport.skipped.ticket_refused", "{mode} is not used: the host refused the ticket ({reason})."
 )
@@ -64,13 +68,30 @@ PACKINGS = {
 }
 """What each packing is called."""
 MANNER = MessageKind("transport.manner", "{packing}, {bytes:size} in flight")
+MANNER_WITH_BUFFERS = MessageKind(
+    "transport.manner_with_buffers", "{packing}, {bytes:size} in flight, buffers of {buffer_bytes:size}"
+)
 MEASURED = MessageKind("transport.measured", "{packing} {bytes_per_s:size}/s")
 PACKING_CHOSEN = MessageKind(
     "transport.packing_chosen", "The fastest packing for this disk and line is {packing} (measured: {measured})."
 )
+MEASURED_BUFFERS = MessageKind("transport.measured_buffers", "{bytes:size} {bytes_per_s:size}/s")
+BUFFERS_CHOSEN = MessageKind(
+    "transport.buffers_chosen",
+    "The fastest buffers for this disk and line: {bytes:size} (measured: {measured}).",
+)
+PACKING_REFUSED = MessageKind(
+    "transport.packing_refused", "The host does not do {packing} for this disk; it is done without."
+)
 READ_IN_MANNER = MessageKind("transport.read_in_manner", "The disk is read with {manner}.")
+WRITTEN_IN_MANNER = MessageKind("transport.written_in_manner", "The disk is written with {manner}.")
 BACKED_OFF = MessageKind(
     "transport.backed_off", "The host has no memory for more: at most {bytes:size} are asked for at once."
+)
+WAITING_FOR_HOST = MessageKind(
+    "transport.waiting_for_host",
+    "The host {host} is in maintenance mode. {path} is opened as soon as its VM has moved to another host or the "
+    "host is back; that is waited for up to {minutes} {minutes:minute/minutes}.",
 )
 OLD_TLS = MessageKind(
     "transport.old_tls",

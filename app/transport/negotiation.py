@@ -20,6 +20,7 @@ from app.transport.errors import (
     FileForbidden,
     FileNotReadable,
     HostCertificateMismatch,
+    HostInMaintenance,
     ModeNotOffered,
     NoTransportForNow,
     PortBlocked,
@@ -62,6 +63,7 @@ def negotiate(
         TaskCancelled: cancelled meanwhile.
     """
     reasons: list[Message] = []
+    in_maintenance: HostInMaintenance | None = None
     may_pass = is_suspicious = False
     for mode in dict.fromkeys(preferred):
         cancel.check()
@@ -71,6 +73,8 @@ def negotiate(
         elif mode in PLAIN_MODES and (is_suspicious or not allows_plain):
             kind = messages.PLAIN_AFTER_FAILURE if allows_plain else messages.PLAIN_NOT_ALLOWED
             reason = kind.fill(mode=mode.name)
+        elif in_maintenance is not None and mode in NATIVE_MODES:
+            reason = explain(mode, in_maintenance)  # it was waited for already
         else:
             try:
                 return mode, opener()
@@ -78,6 +82,7 @@ def negotiate(
                 raise
             except OperationalError as error:
                 reason = explain(mode, error)
+                in_maintenance = error if isinstance(error, HostInMaintenance) else in_maintenance
                 is_suspicious = is_suspicious or (mode in _ENCRYPTED_MODES and not _is_no_offer(error))
                 may_pass = may_pass or error.retryable
         log.warning(reason.kind, **dict(reason.params))
@@ -98,6 +103,8 @@ def explain(mode: TransportMode, error: OperationalError) -> Message:
     if isinstance(error, BackupNetworkBlocked):
         place = {name: params[name] for name in ("host", "known_as", "port")}
         return messages.BACKUP_NETWORK_BLOCKED.fill(mode=mode.name, reason=detail, **place)
+    if isinstance(error, HostInMaintenance):
+        return messages.HOST_IN_MAINTENANCE.fill(mode=mode.name, host=params["host"], reason=detail)
     if isinstance(error, PortBlocked):
         return messages.PORT_BLOCKED.fill(mode=mode.name, host=params["host"], port=params["port"], reason=detail)
     if isinstance(error, TicketRefused):

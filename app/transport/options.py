@@ -41,6 +41,10 @@ class TransportOptions:
         default_factory=lambda: RetryPolicy(attempts=6, first_delay_s=1.0, factor=2.0, longest_s=15.0)
     )
     """Attempts in a row without progress, and the pauses between them."""
+    maintenance_wait_s: float = 900.0
+    """How long a host in maintenance mode is waited for, or the vMotion of the VM to another one."""
+    maintenance_pause_s: float = 10.0
+    """Between two attempts meanwhile."""
     https_connections: int = 4
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ from app.vsphere.errors import DatastoreUnknown, OperationUnsupported
 from app.vsphere.faults import translated
 from app.vsphere.faultwords import fault_reason
 from app.vsphere.names import DatastorePath, unescaped
-from app.vsphere.nfc_hosts import NfcHost, NfcHosts
+from app.vsphere.nfc_hosts import NfcHost, NfcHosts, host_in_maintenance
 from app.vsphere.reasons import (
     HOST_TOO_OLD,
     NO_DATASTORE_PATH,
@@ -48,7 +48,9 @@ _NO_TICKET_FOR_FILES = (
 
 
 class VSphereAccess:
-    """Gives out tickets and addresses over one session; fulfils ``NfcTickets`` and ``DatastoreFiles``.
+    """Gives out tickets and addresses over one session.
+
+    Fulfils ``NfcTickets``, ``HostsInMaintenance`` and ``DatastoreFiles``.
 
     Thread: any. ``_lock`` guards what is remembered: the NFC service of a login, and where datastores are.
     """
@@ -83,6 +85,15 @@ class VSphereAccess:
             known_as=host.name if host is not None and is_tagged else "",
             note=note,
         )
+
+    def host_in_maintenance(self, vm: VmId) -> str | None:
+        """Return the name of a VM's host when it is in maintenance mode or entering it.
+
+        Raises:
+            OperationalError: the platform cannot be asked.
+        """
+        with translated(self._session.attempt(Operation.OPEN_DISK, str(vm))):
+            return self._session.run(lambda connection: host_in_maintenance(connection, vm))
 
     def _ask_ticket(
         self, connection: Connection, vm: VmId, disk_key: int, access: AccessMode

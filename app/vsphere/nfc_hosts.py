@@ -16,6 +16,7 @@ from app.vsphere.properties import read
 from app.vsphere.session import Connection
 
 _BACKUP_NIC: Final = "vSphereBackupNFC"
+_ENTERING: Final = "HostSystem.enterMaintenanceMode"
 _OLDEST: Final = (6, 5)
 _LIBRARIES: Final = (((8,), 11), ((7,), 7), ((6, 7), 2))
 """Library versions by release, newest first, for a host that does not say."""
@@ -69,6 +70,33 @@ class NfcHosts:
                 self._known = {known: host for known, host in self._known.items() if known[0] == key[0]}
                 self._known[key] = found
         return found
+
+
+def host_in_maintenance(connection: Connection, vm: VmId) -> str | None:
+    """Return the name of a VM's host when it is in maintenance mode or entering it.
+
+    That it is entering it shows in its tasks only.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    query = connection.query()
+    reference = read(query, connection.vm(vm), "runtime.host").get("runtime.host")
+    if reference is None:
+        return None
+    row = read(query, reference, "name", "runtime.inMaintenanceMode", "recentTask")
+    is_entering = any(_is_entering(connection, task) for task in row.get("recentTask") or ())
+    if row.get("runtime.inMaintenanceMode") or is_entering:
+        return unescaped(row.get("name") or "")
+    return None
+
+
+def _is_entering(connection: Connection, task: Any) -> bool:
+    try:
+        row = read(connection.query(), task, "info.descriptionId", "info.state")
+    except vmodl.fault.ManagedObjectNotFound:
+        return False  # it has ended meanwhile
+    return (row.get("info.descriptionId"), row.get("info.state")) == (_ENTERING, "running")
 
 
 def _asked(connection: Connection, service: Any, reference: Any) -> NfcHost:

@@ -52,6 +52,16 @@ class OtherClient:
         )
         self.done(lambda: self.vm(moid).RelocateVM_Task(vim.vm.RelocateSpec(datastore=target)))
 
+    def host_of(self, moid: str) -> Any:
+        """Return the host that a VM is on."""
+        return self.vm(moid).runtime.host
+
+    def move_away(self, moid: str) -> None:
+        """Move a VM to another host, as vMotion does; its files stay."""
+        here = self.host_of(moid)
+        target = next(host for host in here.parent.host if host != here)
+        self.done(lambda: self.vm(moid).RelocateVM_Task(vim.vm.RelocateSpec(host=target)))
+
     def remove_snapshots(self, moid: str) -> None:
         """Remove every snapshot of a VM, whoever's."""
         self.done(lambda: self.vm(moid).RemoveAllSnapshots_Task(consolidate=True))

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from pyVmomi import vim
 
 from app.simulator.inventory.datastore import Datastore
-from app.simulator.inventory.entity import Entity
 from app.simulator.inventory.hardware import CORE_MHZ, HOST_CORES, HOST_MEMORY_BYTES
+from app.simulator.inventory.maintenance import Maintainable, Maintenance
 from app.simulator.inventory.surroundings import Surroundings
 from app.simulator.objects import SimObject
 from app.simulator.releases import RELEASES
@@ -74,7 +74,7 @@ def _runtime(host: "HostSystem") -> vim.host.RuntimeInfo:
         connectionState="connected",
         powerState="poweredOn",
         standbyMode="none",
-        inMaintenanceMode=False,
+        inMaintenanceMode=host.maintenance is Maintenance.ENTERED,
         inQuarantineMode=False,
         bootTime=host.boot_time,
         hostMaxVirtualDiskCapacity=68169720922112,
@@ -156,7 +156,7 @@ def _capability(_: "HostSystem") -> vim.host.Capability:
     )
 
 
-class HostSystem(Entity):
+class HostSystem(Maintainable):
     """An ESXi host.
 
     Attributes:
@@ -183,7 +183,7 @@ class HostSystem(Entity):
     }
 
     def __init__(self, world: World, moid: str, name: str, parent: SimObject) -> None:
-        super().__init__(world, moid, name, parent, vm=[])
+        super().__init__(world, moid, name, parent)
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{world.spec.seed}/{name}"))
         self.boot_time = world.now()
         self.esxi_version = dict(world.spec.host_versions).get(name, world.spec.version)

@@ -46,6 +46,7 @@ class NfcAnswers:
         self._writes: list[_Rule[NfcRefusal]] = []
         self._spoils: list[_Rule[Spoil]] = []
         self._held_back = 0
+        self._unknown: frozenset[int] = frozenset()
 
     # ---- for tests -------------------------------------------------------------------------------------
 
@@ -69,9 +70,14 @@ class NfcAnswers:
         with self._lock:
             self._held_back = reads
 
+    def forget_packings(self, *packings: int) -> None:
+        """Refuse requests whose data travel in one of these packings, as a host that does not know it."""
+        self._unknown = frozenset(packings)
+
     def clear(self) -> None:
         """Forget every rule."""
         with self._lock:
+            self._unknown = frozenset()
             self._reads, self._writes, self._spoils, self._held_back = [], [], [], 0
 
     # ---- for the server --------------------------------------------------------------------------------
@@ -87,6 +93,10 @@ class NfcAnswers:
     def read_spoilt(self) -> Spoil | None:
         """Count a read that is carried out; return how its answer is to be spoilt."""
         return self._due(self._spoils)
+
+    def knows_packing(self, packing: int) -> bool:
+        """Tell whether requests in a packing are carried out."""
+        return packing not in self._unknown
 
     @property
     def held_back(self) -> int:

@@ -13,6 +13,7 @@ from app.simulator.storage import (
     DiskInUse,
     DiskNotFound,
     Door,
+    HostNotServing,
     InvalidDatastorePath,
     SimDisk,
     StorageError,
@@ -24,6 +25,8 @@ _MOST_OPEN_FILES: Final = 16
 PERMISSION_FAILED: Final = "NfcAioProcessOpenFileMsg: permission check failed"
 LEAF_IN_USE: Final = "Thin/TBZ/Sparse disks cannot be opened in multiwriter mode"
 NOT_LOCKED: Final = "DiskLib error 16392: Failed to lock the file"
+IN_MAINTENANCE: Final = "the host is in maintenance mode"
+"""No source tells how a host says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class OpenFiles:
             disk = self._resolver.resolve_disk(ticket.vm_moid, ticket.disk_key, path, writable=is_writable)
         except DiskInUse as error:
             raise Refusal(NfcCode.FILE_LOCKED, NOT_LOCKED if is_writable else LEAF_IN_USE) from error
+        except HostNotServing as error:
+            raise Refusal(NfcCode.NO_RESOURCES, IN_MAINTENANCE) from error
         except DiskForbidden as error:
             raise Refusal(NfcCode.PERMISSION, PERMISSION_FAILED) from error
         except InvalidDatastorePath as error:

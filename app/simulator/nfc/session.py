@@ -272,6 +272,8 @@ class NfcSession:
             compression = Compression(operation >> 32)
         except ValueError as error:
             raise Refusal(NfcCode.BAD_REQUEST, f"unknown compression {operation >> 32}") from error
+        if not self._with.faults.nfc.knows_packing(compression):
+            raise Refusal(NfcCode.BAD_REQUEST, f"unknown compression {compression.value}")
         if scripted := self._with.faults.nfc.read_refused():
             raise Refusal(scripted.code, scripted.text)
         if operation & 0xFFFFFFFF != wire.OP_READ or not 0 < length_bytes < 1 << 32:
@@ -291,6 +293,8 @@ class NfcSession:
             raise ConnectionCut
         self._stream.receive_into(extra)
         order = self._writes.get(request.op_id) or self._begin_write(request, fragment)
+        if not self._with.faults.nfc.knows_packing(fragment.compression):
+            order.failure = NfcCode.BAD_REQUEST, f"unknown compression {fragment.compression}"
         order.failure = order.failure or self._write_fragment(order, fragment, extra)
         order.seen.add(fragment.fragment_offset)
         order.received_bytes += fragment.plain_bytes

@@ -33,6 +33,7 @@ from app.simulator.storage.errors import (
     DiskFrozen,
     DiskInUse,
     DiskNotFound,
+    HostNotServing,
     InvalidDatastorePath,
     StorageError,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "DiskNotFound",
     "DiskStore",
     "Door",
+    "HostNotServing",
     "InvalidDatastorePath",
     "Segment",
     "SimDatastore",

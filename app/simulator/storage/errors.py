@@ -50,6 +50,10 @@ class DiskInUse(StorageError):
     """The disk is held open (by a running VM, or a reader over NFC)."""
 
 
+class HostNotServing(StorageError):
+    """The host that would open the disk is in maintenance mode."""
+
+
 class DiskCorrupt(StorageError):
     """The files of a disk are not what they should be."""
 

@@ -1,6 +1,14 @@
 """Finds the disks that NFC and HTTPS may open, and refuses those that a running VM writes to."""
 
-from app.simulator.storage import DatastorePath, DiskForbidden, DiskInUse, DiskNotFound, SimDisk
+from app.simulator.inventory.maintenance import Maintenance
+from app.simulator.storage import (
+    DatastorePath,
+    DiskForbidden,
+    DiskInUse,
+    DiskNotFound,
+    HostNotServing,
+    SimDisk,
+)
 from app.simulator.vm.machine import Machine
 from app.simulator.world import World
 
@@ -18,11 +26,14 @@ class VmDisks:
             DiskNotFound: there is no such disk.
             DiskForbidden: it is another VM's.
             DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
+            HostNotServing: the VM's host is in maintenance mode.
             StorageError: its files cannot be opened.
         """
         machine: Machine | None = self._world.inventory.vms.get(vm_moid)
         if machine is None:
             raise DiskNotFound(f"there is no VM {vm_moid}")
+        if machine.host.maintenance is not Maintenance.NORMAL:
+            raise HostNotServing(f"{machine.host.name} is in maintenance mode")
         wanted = DatastorePath.parse(self._world.inventory.parts_of(machine).key_of(path))
         trees = [tree for key, tree in machine.trees.items() if disk_key in (None, key)]
         with machine.files_lock:

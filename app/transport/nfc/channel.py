@@ -3,7 +3,7 @@
 from app.domain.errors import OperationalError
 from app.transport import messages
 from app.transport.attempt import Attempt, Recovery
-from app.transport.errors import HostRefusal, LinkFailure
+from app.transport.errors import HostInMaintenance, HostRefusal, LinkFailure
 from app.transport.nfc.dialer import NfcDialer, OpenDisk, dial_first
 from app.transport.nfc.session import NfcSession
 from app.transport.reasons import NO_CONNECTION_LEFT
@@ -72,7 +72,7 @@ class NfcChannel:
             except LinkFailure as another:
                 failure = another
             except OperationalError as error:
-                if not error.retryable or self._dialer.is_in_vain():
+                if not error.retryable or isinstance(error, HostInMaintenance) or self._dialer.is_in_vain():
                     raise
                 failure = error
         self.file = self._open.file
@@ -82,6 +82,23 @@ class NfcChannel:
             mode=self.attempt.mode.name,
             open_bytes=open_bytes,
         )
+
+    @property
+    def buffers_to_compare(self) -> tuple[int, ...]:
+        """Sizes of buffers that may turn out to be better, that of the current session first."""
+        return self._dialer.buffers_to_compare
+
+    def use_buffers(self, size_bytes: int) -> None:
+        """Go on with a session that has buffers of another size; no answer may be outstanding.
+
+        Raises:
+            OperationalError: none can be had.
+            TaskCancelled: cancelled meanwhile.
+        """
+        self._dialer.ask_for_buffers(size_bytes)
+        self.session.farewell()
+        self._open = None
+        self._dial_again()
 
     def renew(self) -> None:
         """Go on with another session when a refusal leaves open what the host sends next in this one.
@@ -94,11 +111,18 @@ class NfcChannel:
             return
         self.session.leave()
         self._open = None
+        self._dial_again()
+
+    def _dial_again(self) -> None:
         try:
             self._open = self._dialer.dial()
             self.file = self._open.file
         except LinkFailure as failure:
             self.restore(failure, 0)
+        except OperationalError as error:
+            if not error.retryable or isinstance(error, HostInMaintenance):
+                raise
+            self.restore(error, 0)
 
     def drop(self, failure: BaseException) -> None:
         """End the session without waiting for its answers; never raises.

@@ -1,12 +1,15 @@
 """From a ticket to an open disk."""
 
+import time
 from dataclasses import dataclass
+from typing import Final
 
-from app.core.access import AccessMode, DiskAddress, NfcTicket, NfcTickets
+from app.core.access import AccessMode, DiskAddress, HostsInMaintenance, NfcTicket, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
-from app.domain.errors import DiskAccessFailed, OperationalError
+from app.domain.errors import DiskAccessFailed, LoginRefused, OperationalError, PlatformUnreachable
 from app.domain.messages import Message
+from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
 from app.domain.words import Done
 from app.transport import messages
@@ -18,6 +21,7 @@ from app.transport.errors import (
     GreetingRefused,
     HandshakeFailed,
     HostCertificateMismatch,
+    HostInMaintenance,
     HostRefusal,
     LinkFailure,
     LinkUnreachable,
@@ -40,6 +44,15 @@ from app.transport.options import MIB, TransportOptions
 _BUFFER_SIZES = (2 * MIB, 512 * 1024, 64 * 1024)
 """Sizes of the transfer buffer to ask for. A fragment fills a buffer at most, so large ones save round trips."""
 _AS_THE_HOST_LIKES = 0
+_LEAST_COMPARED_BYTES = 512 * 1024
+"""Smaller buffers are only taken when a host wants them: each fragment costs this program some work."""
+_NEVER_FROM_MAINTENANCE: Final = (
+    HostCertificateMismatch,
+    DiskSizeDiffers,
+    ProtocolViolated,
+    LoginRefused,
+    PlatformUnreachable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +90,25 @@ class NfcDialer:
         self.attempt = Attempt(
             path=disk.path, mode=mode, operation=Done.READ if access is AccessMode.READ else Done.WRITTEN
         )
-        self._buffer_sizes = [size for size in _BUFFER_SIZES if size <= options.transfer_buffer_bytes]
-        self._buffer_sizes = [*(self._buffer_sizes or [options.transfer_buffer_bytes]), _AS_THE_HOST_LIKES]
+        sizes = [size for size in _BUFFER_SIZES if size <= options.transfer_buffer_bytes]
+        self._buffer_sizes = [*(sizes or [options.transfer_buffer_bytes]), _AS_THE_HOST_LIKES]
+        self._buffer = 0
+        """Which of them is asked for."""
         self._says_handshake: bool | None = None
         """Whether the session begins with HANDSHAKE; None: as the host's library wants it."""
         self._is_old = False
         self._noted: set[Message] = set()
+
+    @property
+    def buffers_to_compare(self) -> tuple[int, ...]:
+        """Sizes of buffers that may turn out to be better, that of the next session first."""
+        known = self._buffer_sizes[self._buffer :]
+        return tuple(size for size in known if size >= _LEAST_COMPARED_BYTES)
+
+    def ask_for_buffers(self, size_bytes: int) -> None:
+        """Let the next sessions have buffers of a size that :attr:`buffers_to_compare` named."""
+        if size_bytes in self._buffer_sizes:
+            self._buffer = self._buffer_sizes.index(size_bytes)
 
     def is_in_vain(self) -> bool:
         """Return whether the disk is somewhere else by now.
@@ -93,16 +119,32 @@ class NfcDialer:
         return self._disk.has_moved()
 
     def dial(self) -> OpenDisk:
-        """Fetch a ticket and open the disk with it.
+        """Fetch a ticket and open the disk with it; a host in maintenance mode is waited for.
 
         Raises:
             LinkFailure: the connection broke meanwhile.
             OperationalError: the platform gave no ticket, or the host did not open the disk.
             TaskCancelled: cancelled meanwhile.
         """
+        until_s = time.monotonic() + self.options.maintenance_wait_s
+        while True:
+            try:
+                return self._dialled()
+            except HostInMaintenance as refusal:
+                if time.monotonic() >= until_s:
+                    raise
+                minutes = max(1, round(self.options.maintenance_wait_s / 60))
+                self._note(
+                    messages.WAITING_FOR_HOST.fill(
+                        host=refusal.params["host"], path=self._disk.path, minutes=minutes
+                    )
+                )
+                self.cancel.wait(self.options.maintenance_pause_s)
+
+    def _dialled(self) -> OpenDisk:
         while True:
             self.cancel.check()
-            ticket = self._tickets.nfc_ticket(self._disk.vm, self._disk.disk_key, self._access)
+            ticket = self._ticket()
             self._note(ticket.note)
             try:
                 return self._open_with(ticket)
@@ -117,16 +159,41 @@ class NfcDialer:
                 self._says_handshake = not self._wants_handshake(ticket)
                 self._note(messages.GREETED_OTHERWISE.fill(host=ticket.host))
             except BufferRefused as refusal:
-                if len(self._buffer_sizes) == 1:
+                if self._buffer == len(self._buffer_sizes) - 1:
                     raise
-                refused = self._buffer_sizes.pop(0)
+                refused = self._buffer_sizes.pop(self._buffer)
                 self.log.info(
                     messages.BUFFER_REDUCED,
                     host=ticket.host,
                     refused_bytes=refused,
                     reason=refusal,
-                    bytes=self._buffer_sizes[0],
+                    bytes=self._buffer_sizes[self._buffer],
                 )
+
+    def _ticket(self) -> NfcTicket:
+        try:
+            return self._tickets.nfc_ticket(self._disk.vm, self._disk.disk_key, self._access)
+        except OperationalError as failure:
+            self._tell_maintenance_from(failure)
+            raise
+
+    def _tell_maintenance_from(self, failure: LinkFailure | OperationalError) -> None:
+        """Ask whether the VM's host is in maintenance mode when something failed that could come from it.
+
+        How a host in that mode answers is known from no source (protocols page *NFC*, section 4a.18), so that the
+        platform is asked instead of reading the host's words.
+
+        Raises:
+            HostInMaintenance: it is.
+        """
+        if isinstance(failure, _NEVER_FROM_MAINTENANCE) or not isinstance(self._tickets, HostsInMaintenance):
+            return
+        try:
+            host = self._tickets.host_in_maintenance(self._disk.vm)
+        except OperationalError:
+            return  # what failed first says more
+        if host is not None:
+            raise self.attempt.error(HostInMaintenance, host=host, detail=reason_of(failure)) from failure
 
     def _wants_handshake(self, ticket: NfcTicket) -> bool:
         if self._says_handshake is not None:
@@ -144,7 +211,10 @@ class NfcDialer:
         try:
             return self._opened(ticket, said)
         except (LinkFailure, OperationalError) as failure:
-            if said.banner and not self._is_adapted_to(failure):
+            if self._is_adapted_to(failure):
+                raise
+            self._tell_maintenance_from(failure)
+            if said.banner:
                 self._note(_host_said(ticket, said))
             raise
 
@@ -170,7 +240,7 @@ class NfcDialer:
             session = NfcSession.establish(
                 link,
                 self.options,
-                self._buffer_sizes[0],
+                self._buffer_sizes[self._buffer],
                 says_handshake=self._wants_handshake(ticket),
                 said=said,
             )

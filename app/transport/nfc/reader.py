@@ -78,10 +78,15 @@ class NfcReader:
         self._cancel = channel.cancel
         self._options = channel.options
         self._awaited: dict[int, _Awaited] = {}
+        self._held: list[_Awaited] = []
+        """What is asked for in a session with other buffers, once nothing is awaited in this one."""
         self._open_bytes = 0
         self._reading = False
         self._scratch = bytearray()
-        self._tuner = Tuner(channel.options, channel.file.capacity_bytes, self._report)
+        self._buffer_bytes = channel.session.buffer_bytes
+        self._tuner = Tuner(
+            channel.options, channel.file.capacity_bytes, self._report, buffers=channel.buffers_to_compare
+        )
 
     @property
     def capacity_bytes(self) -> int:
@@ -124,12 +129,14 @@ class NfcReader:
                 self._ask_ahead(ahead)
                 if not ahead.pulled:
                     return
-                if ahead.pulled[0].missing_bytes:
-                    self._receive_or_recover()
-                else:
+                if not ahead.pulled[0].missing_bytes:
                     yield ahead.pulled.popleft().finish()
+                elif self._awaited:
+                    self._receive_or_recover()
         finally:
             self._reading = False
+            self._open_bytes -= sum(held.length for held in self._held)
+            self._held.clear()
             for awaited in self._awaited.values():
                 awaited.pull = None
 
@@ -188,7 +195,9 @@ class NfcReader:
 
     def _ask_ahead(self, ahead: ReadAhead) -> None:
         """Send as many requests as the window and the buffer allow, in one go."""
-        asked: list[_Awaited] = []
+        asked = self._take_held()
+        if self._held:
+            return
         sending = self._open_bytes
         ahead.budget_bytes = self._tuner.ahead_bytes
         while (pull := ahead.next_within(sending)) is not None:
@@ -201,13 +210,30 @@ class NfcReader:
             except (LinkFailure, TaskCancelled) as failure:
                 self._recover(failure, asked)
 
+    def _take_held(self) -> list[_Awaited]:
+        """Return what may be asked for now, because the session with other buffers can be had."""
+        if not self._held or self._awaited:
+            return []
+        self._buffer_bytes = self._tuner.manner.buffer_bytes
+        self._channel.use_buffers(self._buffer_bytes)
+        self._tuner.paused()
+        held, self._held = self._held, []
+        return held
+
+    def _wants_other_buffers(self) -> bool:
+        wanted = self._tuner.manner.buffer_bytes
+        return wanted not in (0, self._buffer_bytes)
+
     def _send(self, asked: list[_Awaited]) -> None:
         ranges = []
         for awaited in asked:
+            if self._wants_other_buffers():
+                break
             ranges.append((awaited.disk_offset, awaited.length, self._tuner.manner.compression))
             awaited.counted = self._tuner.asked(awaited.length)
         ids = self._channel.session.send_reads(self._channel.handle, ranges)
-        self._awaited.update(zip(ids, asked, strict=True))
+        self._awaited.update(zip(ids, asked[: len(ids)], strict=True))
+        self._held = asked[len(ids) :]
 
     def _receive_or_recover(self) -> None:
         try:
@@ -227,6 +253,8 @@ class NfcReader:
         if awaited is None:
             raise MalformedAnswer(f"an answer to request {number}, which was not asked")
         if isinstance(answer, HostRefusal):
+            if awaited.counted is not None and answer.code != ERROR_NO_MEMORY:
+                self._tuner.refused(awaited.counted)
             raise answer
         fragment = Fragment.decode(answer)
         gap = self._gap_of(awaited, fragment)
@@ -279,8 +307,9 @@ class NfcReader:
         Raises:
             DiskAccessFailed, TaskCancelled: as they say.
         """
-        missing = [*self._awaited.values(), *unsent]
+        missing = [*self._awaited.values(), *unsent, *self._held]
         self._awaited.clear()
+        self._held = []
         self._tuner.interrupted()
         if isinstance(failure, HostRefusal) and failure.code == ERROR_NO_MEMORY:
             self._tuner.back_off()

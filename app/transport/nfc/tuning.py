@@ -1,25 +1,27 @@
-"""Choosing how a disk is read over NFC, by measuring: how the data is packed, and how much is asked for ahead.
+"""Choosing how a disk is read or written over NFC, by measuring: packing, bytes in flight and buffers.
 
 What is best depends on the line, on the host's processor and on the data: on a fast network every packing only
 costs time, over 50 Mbit/s it saves most of it (protocols page *NFC*, sections 4a.16 and 4a.20). So the first
 requests of a disk are sent in every manner in turn, in slices, and each is timed from the answer before it to its
 last one: with the pipe kept full that is what the slice costs. The simplest manner that is about as fast as the
-best is taken, and looked at again when the speed has changed.
+best is taken, and looked at again when the speed has changed. Buffers belong to a session, so that each size costs
+opening the disk anew: they are compared once, for a disk of which much is read.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.domain.messages import Message, listed
+from app.domain.messages import Message, MessageKind, listed
 from app.transport import messages
 from app.transport.options import MIB, Compression, TransportOptions
 
 WORTH_BYTES: Final = 64 * MIB
 """Disks below this are read before anything is known: they are read as they are."""
 _FIRST_SLICE_BYTES, _SLICE_BYTES = MIB, 4 * MIB
-_ROUNDS: Final = 4
+_FIRST_ROUNDS: Final = (_FIRST_SLICE_BYTES, *[_SLICE_BYTES] * 3)
+_LATER_ROUNDS: Final = (_FIRST_SLICE_BYTES, _SLICE_BYTES)
 _AS_GOOD: Final = 1.1
 """A manner is taken before simpler ones only when it is faster by this."""
 _HOPELESS: Final = 0.5
@@ -31,20 +33,43 @@ _SETTLED_BYTES: Final = 512 * MIB
 _SMALLEST_SHARE, _SHARE_KEPT = 0.25, 0.8
 """No more than four times the bytes in flight are asked for; how slowly the share of what travels follows."""
 _LEAST_IN_FLIGHT_BYTES: Final = 256 * 1024
-_PACKINGS: Final = (Compression.NONE, Compression.SKIPZ, Compression.ZLIB, Compression.FASTLZ)
-"""The simplest first."""
+REOPENED_AFTER_BYTES: Final = 1024 * MIB
+"""So much of a disk is read before sessions with other buffers are tried."""
+_BUFFER_SLICE_BYTES: Final = 16 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What differs between reading and writing."""
+
+    packings: tuple[Compression, ...]
+    """Those that can be asked for, the simplest first."""
+    chosen: MessageKind
+    """Says in which manner the rest is done."""
+
+
+READING: Final = Direction(
+    (Compression.NONE, Compression.SKIPZ, Compression.ZLIB, Compression.FASTLZ), messages.READ_IN_MANNER
+)
+WRITING: Final = Direction((Compression.NONE, Compression.SKIPZ, Compression.ZLIB), messages.WRITTEN_IN_MANNER)
+"""We cannot pack FastLZ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """One way to read."""
+    """One way to read or write."""
 
     compression: Compression
     in_flight_bytes: int
+    buffer_bytes: int = 0
+    """Of the session; 0: whatever it has."""
 
     def said(self) -> Message:
         """Return it as a message."""
-        return messages.MANNER.fill(packing=messages.PACKINGS[self.compression], bytes=self.in_flight_bytes)
+        said = {"packing": messages.PACKINGS[self.compression], "bytes": self.in_flight_bytes}
+        if self.buffer_bytes:
+            return messages.MANNER_WITH_BUFFERS.fill(buffer_bytes=self.buffer_bytes, **said)
+        return messages.MANNER.fill(**said)
 
 
 @dataclass(slots=True)
@@ -81,22 +106,28 @@ class _Trial:
     """One comparison of manners."""
 
     manners: Sequence[Manner]
-    rounds: int
+    slices_bytes: Sequence[int]
+    """Of each round."""
     costs: dict[Manner, _Cost] = field(default_factory=dict)
     slices: list[Slice] = field(default_factory=list)
 
     def plan(self) -> Iterator[tuple[Manner, int]]:
         """Yield what to send next; what has shown to be hopeless is left out."""
-        for turn in range(self.rounds):
+        for turn, slice_bytes in enumerate(self.slices_bytes):
             for manner in self.manners:
                 if not turn or not self._is_hopeless(manner):
-                    yield manner, _FIRST_SLICE_BYTES if not turn else _SLICE_BYTES
+                    yield manner, slice_bytes
 
     def best(self) -> Manner:
         """Return the simplest manner that is about as fast as the fastest."""
         known = [manner for manner in self.manners if manner in self.costs]
         top = max(self.costs[manner].bytes_per_s for manner in known)
         return next(manner for manner in known if self.costs[manner].bytes_per_s * _AS_GOOD >= top)
+
+    @property
+    def is_about_buffers(self) -> bool:
+        """Whether it compares sessions with different buffers."""
+        return len({manner.buffer_bytes for manner in self.manners}) > 1
 
     def _is_hopeless(self, manner: Manner) -> bool:
         cost = self.costs.get(manner)
@@ -116,6 +147,9 @@ class Tuner:
         capacity_bytes: int,
         report: Callable[[Message], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        direction: Direction = READING,
+        buffers: Sequence[int] = (),
     ) -> None:
         """Begin with what is fixed, or with measuring.
 
@@ -124,7 +158,12 @@ class Tuner:
             capacity_bytes: size of the disk.
             report: takes lines for the task's log.
             now: a stopwatch.
+            direction: whether the disk is read or written.
+            buffers: sizes of buffers to compare, that of the session first.
         """
+        self._chosen = direction.chosen
+        self._packings = direction.packings
+        self._buffers = buffers
         self._report = report
         self._now = now
         self._most_bytes = options.transfer_buffer_bytes
@@ -141,7 +180,7 @@ class Tuner:
         self._shares: dict[Compression, float] = {}
         """What part of its bytes travels in each packing, of late."""
         if self._measures:
-            self._compare_packings(_ROUNDS)
+            self._compare_packings(_FIRST_ROUNDS)
 
     @property
     def manner(self) -> Manner:
@@ -200,8 +239,26 @@ class Tuner:
             self._slice = Slice(self._manner, _WATCHED_BYTES)
             return
         self._begin_slice()
-        if trial.costs and self._slice not in trial.slices:
+        if self._slice in trial.slices:
+            return
+        if trial.costs:
             self._conclude(trial)
+        else:
+            self._trial = None
+
+    def refused(self, asked: Slice) -> None:
+        """Do without a packing whose first request was refused: the host may not know it.
+
+        Args:
+            asked: what :meth:`asked` returned for the request.
+        """
+        packing, trial = asked.manner.compression, self._trial
+        is_proven = trial is None or any(manner.compression is packing for manner in trial.costs)
+        if is_proven or packing not in self._packings or packing is Compression.NONE:
+            return
+        self._packings = tuple(other for other in self._packings if other is not packing)
+        self._report(messages.PACKING_REFUSED.fill(packing=messages.PACKINGS[packing]))
+        self._compare_packings(_FIRST_ROUNDS)
 
     def paused(self) -> None:
         """Stop the watch until the next request: nobody reads."""
@@ -210,19 +267,24 @@ class Tuner:
     def back_off(self) -> None:
         """Ask for half as much at once: the host has no memory for more."""
         self._most_bytes = max(_LEAST_IN_FLIGHT_BYTES, self._manner.in_flight_bytes // 2)
-        self._manner = Manner(self._manner.compression, self._most_bytes)
+        self._manner = replace(self._manner, in_flight_bytes=self._most_bytes)
         self._report(messages.BACKED_OFF.fill(bytes=self._most_bytes))
         if self._trial is not None:
-            lowered = [Manner(one.compression, self._most_bytes) for one in self._trial.manners]
-            self._compare(list(dict.fromkeys(lowered)), self._trial.rounds)
+            lowered = [replace(one, in_flight_bytes=self._most_bytes) for one in self._trial.manners]
+            self._compare(list(dict.fromkeys(lowered)), self._trial.slices_bytes)
         else:
             self._slice = Slice(self._manner, _WATCHED_BYTES)
 
-    def _compare_packings(self, rounds: int) -> None:
-        self._compare([Manner(packing, self._most_bytes) for packing in _PACKINGS], rounds)
+    def _compare_packings(self, slices_bytes: Sequence[int]) -> None:
+        like = replace(self._manner, in_flight_bytes=self._most_bytes)
+        self._compare([replace(like, compression=one) for one in self._packings], slices_bytes)
 
-    def _compare(self, manners: Sequence[Manner], rounds: int) -> None:
-        self._trial = _Trial(manners, rounds)
+    def _compare_buffers(self) -> None:
+        sizes, self._buffers = self._buffers, ()
+        self._compare([replace(self._manner, buffer_bytes=size) for size in sizes], (_BUFFER_SLICE_BYTES,))
+
+    def _compare(self, manners: Sequence[Manner], slices_bytes: Sequence[int]) -> None:
+        self._trial = _Trial(manners, slices_bytes)
         self._plan = self._trial.plan()
         self._begin_slice()
 
@@ -237,24 +299,29 @@ class Tuner:
             self._trial.slices.append(self._slice)
 
     def _best_so_far(self) -> Manner:
-        return self._trial.best() if self._trial is not None and self._trial.costs else self._manner
+        if self._trial is None or not self._trial.costs:
+            return self._manner
+        # Another session is opened for what has been chosen, not for a guess.
+        return self._slice.manner if self._trial.is_about_buffers else self._trial.best()
 
     def _conclude(self, trial: _Trial) -> None:
         """Take the best manner; after the packings, less in flight is compared with it."""
         best = trial.best()
         packings = {manner.compression for manner in trial.manners}
-        less = Manner(best.compression, max(_LEAST_IN_FLIGHT_BYTES, self._most_bytes // 4))
+        less = replace(best, in_flight_bytes=max(_LEAST_IN_FLIGHT_BYTES, self._most_bytes // 4))
         if len(packings) > 1 and less.in_flight_bytes < best.in_flight_bytes:
-            self._note(trial, best)
-            self._compare([less, best], 2)
+            self._note_packings(trial, best)
+            self._compare([less, best], _LATER_ROUNDS)
             return
         self._trial, self._usual, self._odd_slices, self._since_bytes = None, None, 0, 0
-        if best != self._manner:
-            self._report(messages.READ_IN_MANNER.fill(manner=best))
+        if trial.is_about_buffers:
+            self._note_buffers(trial, best)
+        elif best != self._manner:
+            self._report(self._chosen.fill(manner=best))
         self._manner = best
         self._slice = Slice(best, _WATCHED_BYTES)
 
-    def _note(self, trial: _Trial, best: Manner) -> None:
+    def _note_packings(self, trial: _Trial, best: Manner) -> None:
         measured = [
             messages.MEASURED.fill(
                 packing=messages.PACKINGS[manner.compression], bytes_per_s=round(cost.bytes_per_s)
@@ -265,6 +332,13 @@ class Tuner:
             messages.PACKING_CHOSEN.fill(packing=messages.PACKINGS[best.compression], measured=listed(measured))
         )
 
+    def _note_buffers(self, trial: _Trial, best: Manner) -> None:
+        measured = [
+            messages.MEASURED_BUFFERS.fill(bytes=manner.buffer_bytes, bytes_per_s=round(cost.bytes_per_s))
+            for manner, cost in trial.costs.items()
+        ]
+        self._report(messages.BUFFERS_CHOSEN.fill(bytes=best.buffer_bytes, measured=listed(measured)))
+
     def _watch(self, slice_: Slice, took_s: float) -> None:
         """Look whether the speed has changed for good, and measure again if it has."""
         speed = slice_.answered_bytes / max(took_s, 1e-6)
@@ -274,5 +348,9 @@ class Tuner:
             return
         is_odd = not self._usual / _CHANGED < speed < self._usual * _CHANGED
         self._odd_slices = self._odd_slices + 1 if is_odd else 0
-        if self._measures and self._odd_slices > 1 and self._since_bytes >= _SETTLED_BYTES:
-            self._compare_packings(2)
+        if not self._measures:
+            return
+        if self._odd_slices > 1 and self._since_bytes >= _SETTLED_BYTES:
+            self._compare_packings(_LATER_ROUNDS)
+        elif len(self._buffers) > 1 and self._since_bytes >= REOPENED_AFTER_BYTES:
+            self._compare_buffers()

@@ -13,7 +13,8 @@ from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, Prot
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
 from app.transport.nfc.reader import NfcReader
-from app.transport.nfc.wire import LONGEST_IO_BYTES
+from app.transport.nfc.tuning import WRITING, Slice, Tuner
+from app.transport.nfc.wire import ERROR_NO_MEMORY, LONGEST_IO_BYTES
 from app.transport.options import SECTOR_BYTES, Compression
 from app.transport.reasons import ACKNOWLEDGEMENTS_TOO_SLOW, EARLIER_WRITES_LOST
 
@@ -33,6 +34,12 @@ class NfcWriter:
         self._cancel = channel.cancel
         self._options = channel.options
         self._edges = NfcReader(channel)
+        self._tuner = Tuner(
+            channel.options,
+            channel.file.capacity_bytes,
+            lambda message: channel.log.info(message.kind, **dict(message.params)),
+            direction=WRITING,
+        )
         self._unacknowledged: dict[int, _Write] = {}
         self._open_bytes = 0
         self._lost: Message | None = None
@@ -78,6 +85,7 @@ class NfcWriter:
         self._check_usable()
         while self._unacknowledged:
             self._receive_or_recover()
+        self._tuner.paused()
 
     def close(self) -> None:
         """Close the disk in order; never raises and never waits long. Unflushed writes may be lost."""
@@ -98,7 +106,7 @@ class NfcWriter:
     def _write_part(self, write: "_Write") -> None:
         self._cancel.check()
         while self._unacknowledged and (
-            self._open_bytes + len(write.data) > self._options.transfer_buffer_bytes
+            self._open_bytes + len(write.data) > self._tuner.ahead_bytes
             or len(self._unacknowledged) >= self._options.window
             or any(write.overlaps(other) for other in self._unacknowledged.values())
         ):
@@ -111,9 +119,10 @@ class NfcWriter:
 
     def _send(self, write: "_Write") -> None:
         session = self._channel.session
-        fragments = list(
-            _fragments(write.data, session.buffer_bytes, self._options.compression or Compression.NONE)
-        )
+        packing = self._tuner.manner.compression
+        fragments = list(_fragments(write.data, session.buffer_bytes, packing))
+        write.packed_bytes = sum(len(sent) for sent, _, _ in fragments)
+        write.counted = self._tuner.asked(len(write.data))
         self._unacknowledged[session.send_write(self._channel.handle, write.offset, fragments)] = write
 
     def _receive_or_recover(self) -> None:
@@ -127,8 +136,14 @@ class NfcWriter:
         if number not in self._unacknowledged:
             raise MalformedAnswer(f"an answer to write {number}, which was not sent")
         if isinstance(answer, HostRefusal):
+            counted = self._unacknowledged[number].counted
+            if counted is not None and answer.code != ERROR_NO_MEMORY:
+                self._tuner.refused(counted)
             raise answer
-        self._open_bytes -= len(self._unacknowledged.pop(number).data)
+        write = self._unacknowledged.pop(number)
+        self._open_bytes -= len(write.data)
+        if write.counted is not None:
+            self._tuner.answered(write.counted, len(write.data), write.packed_bytes)
         self._channel.recovery.progressed()
 
     def _recover(self, failure: Exception, unsent: "_Write | None" = None) -> None:
@@ -139,6 +154,9 @@ class NfcWriter:
         """
         pending = [*self._unacknowledged.values(), *([unsent] if unsent else [])]
         self._unacknowledged.clear()
+        self._tuner.interrupted()
+        if isinstance(failure, HostRefusal) and failure.code == ERROR_NO_MEMORY:
+            self._tuner.back_off()
         try:
             while pending:
                 self._give_up_unless_broken(failure)
@@ -182,10 +200,14 @@ class NfcWriter:
         return first, whole
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Write:
     offset: int
     data: memoryview
+    packed_bytes: int = 0
+    """What travels for it."""
+    counted: Slice | None = None
+    """What its acknowledgement is counted for."""
 
     def overlaps(self, other: "_Write") -> bool:
         return self.offset < other.offset + len(other.data) and other.offset < self.offset + len(self.data)

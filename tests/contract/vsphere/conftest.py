@@ -1,10 +1,12 @@
 """A logged-in adapter on each platform that the contract is held against."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from app.core.clock import SystemClock
+from app.simulator.releases import RELEASES
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from app.vsphere.snapshots import SnapshotTimings
@@ -14,11 +16,14 @@ from tests.support.fakes import RecordingTaskLog
 QUICK = SnapshotTimings(quiesce_pause_s=0.01, first_pause_s=0.05, longest_pause_s=0.2)
 
 
-@pytest.fixture(scope="module", params=[pytest.param("govmomi", marks=pytest.mark.govmomi), "ours"])
+GOVMOMI: Final = "govmomi"
+
+
+@pytest.fixture(scope="module", params=[pytest.param(GOVMOMI, marks=pytest.mark.govmomi), *RELEASES])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A running platform; tests of one module share it."""
+    """A running platform: the Go simulator, and each release of ours; tests of one module share it."""
     folder = tmp_path_factory.mktemp(request.param)
-    with govmomi(folder, folders=1) if request.param == "govmomi" else ours(folder) as target:
+    with govmomi(folder, folders=1) if request.param == GOVMOMI else ours(folder, request.param) as target:
         yield target
 
 

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
+from app.simulator.releases import Version
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere.certificates import fetch_certificate
@@ -123,9 +124,9 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def ours(folder: Path) -> Iterator[Target]:
+def ours(folder: Path, version: Version) -> Iterator[Target]:
     """Run our own simulator for the time of the block, with an inventory like the Go simulator's."""
-    with VSphereSimulator(_spec(), folder) as simulator:
+    with VSphereSimulator(replace(_spec(), version=version), folder) as simulator:
         platform = platform_of(simulator)
         yield Target(kind="ours", platform=platform, password=simulator.password, simulator=simulator)
 

@@ -1,7 +1,8 @@
-"""The manner in which a disk is read is measured: the fastest is found, whatever line, host and data are like."""
+"""The manner of reading and writing is measured: the fastest is found, whatever line, host and data are like."""
 
 from collections import deque
 from collections.abc import Callable
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from app.domain.messages import Message
 from app.transport import messages
-from app.transport.nfc.tuning import WORTH_BYTES, Manner, Slice, Tuner
+from app.transport.nfc.tuning import (
+    READING,
+    REOPENED_AFTER_BYTES,
+    WORTH_BYTES,
+    WRITING,
+    Direction,
+    Manner,
+    Slice,
+    Tuner,
+)
 from app.transport.options import MIB, Compression, TransportOptions
 
 CAPACITY = 8 << 30
@@ -21,7 +31,9 @@ Speed = Callable[[Manner], float]
 class Line:
     """A line on which each packing has its speed; requests are answered in their order."""
 
-    def __init__(self, speed: Speed, **options: object) -> None:
+    def __init__(
+        self, speed: Speed, direction: Direction = READING, buffers: tuple[int, ...] = (), **options: object
+    ) -> None:
         self.speed = speed
         self.said: list[Message] = []
         self.now_s = 0.0
@@ -29,7 +41,9 @@ class Line:
         self.shares: dict[Compression, float] = {}
         """What part of its bytes travels in each packing."""
         chosen = TransportOptions(**options)  # type: ignore[arg-type]
-        self.tuner = Tuner(chosen, CAPACITY, self.said.append, lambda: self.now_s)
+        self.tuner = Tuner(
+            chosen, CAPACITY, self.said.append, lambda: self.now_s, direction=direction, buffers=buffers
+        )
         self._open: deque[tuple[Slice, Manner]] = deque()
 
     def read(self, size_bytes: int) -> None:
@@ -41,6 +55,13 @@ class Line:
             self._open.append((self.tuner.asked(MIB), manner))
         while self._open:
             self._answer()
+
+    def refuse(self, packing: Compression) -> None:
+        """Let the host refuse the first request in a packing, and the connection be made anew."""
+        while self.tuner.manner.compression is not packing:
+            self.read(MIB)
+        self.tuner.refused(self.tuner.asked(MIB))
+        self.lose()
 
     def lose(self) -> None:
         self._open.clear()
@@ -143,3 +164,48 @@ def test_lost_connections_do_not_keep_the_best_from_being_found(
     line.read(512 * MIB)
     chosen = speeds[line.tuner.manner.compression.name]
     assert chosen * 1.2 >= max(speeds.values())
+
+
+def test_what_is_written_is_packed_as_we_can_pack() -> None:
+    line = Line(by_packing(FASTLZ=9.0, ZLIB=5.0), direction=WRITING)
+    line.read(256 * MIB)
+    assert line.tuner.manner.compression is Compression.ZLIB
+    assert Compression.FASTLZ not in {manner.compression for manner in line.used}
+    assert messages.WRITTEN_IN_MANNER in [message.kind for message in line.said]
+
+
+def test_a_packing_that_the_host_refuses_is_not_asked_for_again() -> None:
+    line = Line(by_packing(SKIPZ=9.0, ZLIB=5.0))
+    line.refuse(Compression.SKIPZ)
+    line.used.clear()
+    line.read(256 * MIB)
+    assert line.tuner.manner.compression is Compression.ZLIB
+    assert Compression.SKIPZ not in {manner.compression for manner in line.used}
+
+
+def test_a_packing_that_has_worked_is_not_given_up_for_a_refusal() -> None:
+    line = Line(by_packing(SKIPZ=9.0))
+    line.read(128 * MIB)
+    line.tuner.refused(line.tuner.asked(MIB))
+    line.lose()
+    line.read(128 * MIB)
+    assert line.tuner.manner.compression is Compression.SKIPZ
+
+
+@pytest.mark.parametrize("best", [2 * MIB, MIB // 2])
+def test_buffers_are_compared_once_much_is_read(best: int) -> None:
+    line = Line(lambda manner: (20.0 if manner.buffer_bytes == best else 10.0) * MIB, buffers=(2 * MIB, MIB // 2))
+    line.read(REOPENED_AFTER_BYTES // 2)
+    assert {manner.buffer_bytes for manner in line.used} == {0}
+    line.read(REOPENED_AFTER_BYTES)
+    assert line.tuner.manner.buffer_bytes == best
+    assert [message.kind for message in line.said].count(messages.BUFFERS_CHOSEN) == 1
+    line.read(2 * REOPENED_AFTER_BYTES)
+    sizes = [size for size, _ in groupby(manner.buffer_bytes for manner in line.used)]
+    assert sizes == ([0, 2 * MIB, MIB // 2, 2 * MIB] if best == 2 * MIB else [0, 2 * MIB, MIB // 2])
+
+
+def test_one_size_of_buffers_is_not_compared() -> None:
+    line = Line(by_packing(), buffers=(2 * MIB,))
+    line.read(2 * REOPENED_AFTER_BYTES)
+    assert {manner.buffer_bytes for manner in line.used} == {0}
