@@ -62,6 +62,11 @@ TEST_TOOL_PACKAGES = (
     "trayer",
     "openbox",
     "xdotool",
+    "nfs-ganesha",
+    "nfs-ganesha-vfs",
+    "rpcbind",
+    "libnfs-utils",
+    "iproute2",
     "golang-go",
     "golang-github-vmware-govmomi-dev",
 )

@@ -103,11 +103,38 @@ class FilesOfVms(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NfsFile:
+    """A datastore file as the NFS server of its datastore has it."""
+
+    servers: tuple[str, ...]
+    """Names or addresses of the server, the one that the hosts use first."""
+    export: str
+    """What the hosts mount of it."""
+    path: str
+    """From the root of the export, such as ``web-01/web-01.vmdk``."""
+    volumes: frozenset[str] = frozenset()
+    """What the datastore is called below ``/vmfs/volumes`` on the hosts."""
+
+
+class NfsDatastores(Protocol):
+    """Knows which datastores are on NFS servers. Thread: any."""
+
+    def nfs_file(self, vm: VmId, datastore_path: str) -> NfsFile | None:
+        """Return where a VM's file is on an NFS server; None when its datastore is on none.
+
+        Raises:
+            OperationalError: the platform cannot be asked, or does not know the datastore.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskAccess:
     """The ways a session offers to reach disks; None where it does not have one."""
 
     nfc: NfcTickets | None = None
     https: DatastoreFiles | None = None
+    nfs: NfsDatastores | None = None
     patience: Patience | None = None
     """How to wait for the platform where it serves the data itself; None: not at all."""
     allows_plain: bool = False

@@ -95,12 +95,13 @@ class TransportMode(Enum):
     HTTPS = "https"  # datastore files over HTTPS
     SAN = "san"
     HOTADD = "hotadd"
+    NFS = "nfs"  # the datastore's NFS server, past the ESXi hosts ("Direct NFS")
     NBD = "nbd"  # VDDK
     NBD_SSL = "nbd_ssl"  # VDDK
     LOCAL = "local"  # a file on this machine
 
 
-PLAIN_MODES = frozenset({TransportMode.NFC, TransportMode.NBD})
+PLAIN_MODES = frozenset({TransportMode.NFC, TransportMode.NBD, TransportMode.NFS})
 """Modes that send a disk's data unencrypted over the network."""
 
 

@@ -39,6 +39,8 @@ class DatastoreSpec:
     name: str
     capacity_bytes: int = 512 * GIB
     kind: DatastoreKind = "VMFS"
+    remote: tuple[str, str] | None = None
+    """Of one of the kind NFS: the server and the export that the hosts mount; None: names that lead nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

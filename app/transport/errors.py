@@ -235,6 +235,20 @@ class FileForbidden(DiskAccessFailed):
     retryable = False
 
 
+class ExportRefused(DiskAccessFailed):
+    """The NFS server does not let this machine read the export."""
+
+    code = "transport.export_refused"
+    message_template = (
+        "{path} could not be {operation} over {mode}: the NFS server {host} does not give out {export} ({detail})."
+    )
+    hint_template = (
+        "Let this machine mount {export} on {host} for reading with NFS 3, with the rights of root "
+        "(no_root_squash), as the ESXi hosts do."
+    )
+    retryable = False
+
+
 class SessionRefused(DiskAccessFailed):
     """The web server of the platform does not accept our session, not even a fresh one."""
 

@@ -20,8 +20,9 @@ from app.transport.nfc.channel import NfcChannel
 from app.transport.nfc.dialer import NfcDialer
 from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.writer import NfcWriter
+from app.transport.nfs.reader import NfsReader
 from app.transport.options import TransportOptions
-from app.transport.reasons import NO_FILES, NO_TICKETS, NOT_LOCAL, READS_ONLY
+from app.transport.reasons import NO_FILES, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
 
 
 class NativeTransports:
@@ -72,10 +73,16 @@ class NativeTransports:
                 access.https, disk, options=self.options, log=log, cancel=cancel, patience=access.patience
             )
 
+        def over_nfs() -> DiskReader:
+            if access.nfs is None:
+                raise _not_offered(disk, TransportMode.NFS, Done.READ, NO_NFS)
+            return NfsReader(access.nfs, disk, options=self.options, log=log, cancel=cancel)
+
         openers: dict[TransportMode, Opener[DiskReader]] = {
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
+            TransportMode.NFS: over_nfs,
             TransportMode.LOCAL: lambda: _refuse_local(disk, Done.READ),
         }
         mode, reader = negotiate(
@@ -109,10 +116,14 @@ class NativeTransports:
         def over_https() -> DiskWriter:
             raise _not_offered(disk, TransportMode.HTTPS, Done.WRITTEN, READS_ONLY)
 
+        def over_nfs() -> DiskWriter:
+            raise _not_offered(disk, TransportMode.NFS, Done.WRITTEN, READS_ONLY)
+
         openers: dict[TransportMode, Opener[DiskWriter]] = {
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
+            TransportMode.NFS: over_nfs,
             TransportMode.LOCAL: lambda: _refuse_local(disk, Done.WRITTEN),
         }
         mode, writer = negotiate(

@@ -61,8 +61,23 @@ class Link:
         self._use_plain()
 
     @classmethod
-    def connect(cls, host: str, port: int, *, timeout_s: float, cancel: CancelToken) -> Self:
+    def connect(
+        cls,
+        host: str,
+        port: int,
+        *,
+        timeout_s: float,
+        cancel: CancelToken,
+        prepare: Callable[[socket.socket], None] | None = None,
+    ) -> Self:
         """Open a TCP connection without delays for small packets.
+
+        Args:
+            host: name or address.
+            port: of the server.
+            timeout_s: for all addresses of the name together.
+            cancel: ends the wait, and later ones.
+            prepare: called with each socket before it is connected.
 
         Raises:
             LinkUnreachable: no one answers there.
@@ -77,6 +92,8 @@ class Link:
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
             try:
+                if prepare is not None:
+                    prepare(sock)
                 _connect(sock, address, limit, cancel)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

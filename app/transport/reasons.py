@@ -38,6 +38,7 @@ EARLIER_WRITES_LOST: Final = MessageKind("transport.earlier_writes_lost", "earli
 
 NO_FILES: Final = MessageKind("transport.no_files", "the platform gives no files out")
 NO_TICKETS: Final = MessageKind("transport.no_tickets", "the platform gives no NFC tickets")
+NO_NFS: Final = MessageKind("transport.no_nfs", "the platform does not say which datastores are on NFS servers")
 READS_ONLY: Final = MessageKind("transport.reads_only", "it only reads; restoring needs NFC")
 NOT_LOCAL: Final = MessageKind("transport.not_local", "the disk is on the platform, not on this machine")
 NO_MODE_ALLOWED: Final = MessageKind("transport.no_mode_allowed", "no mode is allowed")
@@ -59,3 +60,19 @@ NO_SUCH_FILE: Final = MessageKind(
     "disk.no_such_file", "there is no file {file} to fetch; disks on vSAN and vVol datastores have none"
 )
 WHOLE_FILES_ONLY: Final = MessageKind("disk.whole_files_only", "the web server sends whole files only, not ranges")
+FILE_TOO_SHORT: Final = MessageKind("disk.file_too_short", "{file} is shorter than its descriptor says")
+TABLES_DAMAGED: Final = MessageKind(
+    "disk.tables_damaged", "the tables in {file} are damaged, or of a version that is not known"
+)
+JOURNAL_OPEN: Final = MessageKind(
+    "disk.journal_open", "{file} was not closed in order: changes in its journal are not in its tables yet"
+)
+SIZES_DIFFER: Final = MessageKind("disk.sizes_differ", "the disk and its parents differ in size")
+CHAIN_TOO_LONG: Final = MessageKind("disk.chain_too_long", "it has more than {count} {count:parent/parents}")
+PARENT_CHANGED: Final = MessageKind(
+    "disk.parent_changed", "{file} has been changed since the snapshot that stands on it was made"
+)
+PARENT_ELSEWHERE: Final = MessageKind("disk.parent_elsewhere", "its parent {path} lies on another datastore")
+NOT_ON_NFS: Final = MessageKind("disk.not_on_nfs", "the datastore {datastore} is not on an NFS server")
+NFS_ANSWERED: Final = MessageKind("nfs.answered", "the NFS server refused the request")
+NFS_NOT_OFFERED: Final = MessageKind("nfs.not_offered", "{host} does not offer NFS 3 over TCP")

@@ -34,6 +34,7 @@ from app.vsphere.faults import translated
 from app.vsphere.files import SmallFiles
 from app.vsphere.history import History
 from app.vsphere.identity import give_identity
+from app.vsphere.nfs_datastores import VSphereNfs
 from app.vsphere.power import VmControl
 from app.vsphere.privileges import check_privileges
 from app.vsphere.properties import read
@@ -80,6 +81,7 @@ class VSphereHypervisor:
         return DiskAccess(
             nfc=self._access,
             https=self._access,
+            nfs=VSphereNfs(self.session),
             patience=self.session.patience,
             allows_plain=self.session.platform.allows_plain_transport,
         )

@@ -169,7 +169,7 @@ def _add_datastore(world: World, parts: DatacenterParts, spec: DatastoreSpec) ->
         )
     long_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/{key}"))
     moid = world.new_moid("datastore") if world.spec.is_vcenter else f"{long_id[:17]}-{long_id[-12:]}"
-    datastore = world.add(Datastore(world, moid, parts.datastore_folder, storage))
+    datastore = world.add(Datastore(world, moid, parts.datastore_folder, storage, remote=spec.remote))
     adopt(parts.datastore_folder, datastore)
     browser = world.add(DatastoreBrowser(world, f"datastoreBrowser-{moid}", only=datastore))
     datastore.set(browser=browser.ref)

@@ -89,7 +89,7 @@ class Datastore(Entity):
 
     Attributes:
         storage: its directory.
-        remote: server and path of one that was mounted by CreateNasDatastore.
+        remote: server and path of one on an NFS server.
     """
 
     vim_type = vim.Datastore
