@@ -1,8 +1,9 @@
 """Registered platforms and standby machines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import exc
 
@@ -17,6 +18,8 @@ from app.domain.changes import Subject
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import EncryptionMode, Standby
+from app.domain.states import TransportMode
+from app.domain.transports import whole_order
 
 
 class PlatformStore:
@@ -41,6 +44,7 @@ class PlatformStore:
             "thumbprint_sha256": platform.thumbprint_sha256,
             "allows_plain_transport": platform.allows_plain_transport,
             "former_addresses": packed_addresses(platform.former_addresses),
+            "transports": _packed_transports(platform.transports),
         }
         with changing(self._database, self._changes, self._forget) as transaction:
             _put(transaction.connection, platforms, platform.id, values)
@@ -190,7 +194,23 @@ def _platform(row: sa.Row[Any]) -> Platform:
         thumbprint_sha256=row.thumbprint_sha256,
         allows_plain_transport=row.allows_plain_transport,
         former_addresses=unpacked_addresses(row.former_addresses),
+        transports=_unpacked_transports(row.transports),
     )
+
+
+def _packed_transports(modes: Iterable[TransportMode]) -> str:
+    return msgspec.json.encode([mode.value for mode in modes]).decode()
+
+
+def _unpacked_transports(stored: str) -> tuple[TransportMode, ...]:
+    """Return a stored order; modes that only a newer program knows are passed over.
+
+    Raises:
+        msgspec.MsgspecError: it is no list of texts.
+    """
+    known = {mode.value: mode for mode in TransportMode}
+    named = msgspec.json.decode(stored, type=tuple[str, ...])
+    return whole_order(known[name] for name in named if name in known)
 
 
 def _standby(row: sa.Row[Any]) -> Standby:

@@ -17,6 +17,7 @@ platforms = sa.Table(
     sa.Column("thumbprint_sha256", sa.Text),
     sa.Column("allows_plain_transport", FLAG, nullable=False, server_default=sa.false()),
     sa.Column("former_addresses", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("transports", sa.Text, nullable=False, server_default="[]"),
     sa.UniqueConstraint("address", "port", name="uq_platforms_address"),
 )
 

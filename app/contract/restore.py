@@ -70,6 +70,9 @@ class StartRestore(Command[TaskId], frozen=True, kw_only=True):
     rule: RuleId | None = None
     """The rule whose group restore it belongs to."""
     transports: tuple[TransportMode, ...] = ()
+    """Modes to try, in order; empty takes those of the platform."""
+    lan_free: bool = False
+    """Whether the platform's LAN-free modes are tried first; without it they are not tried at all."""
     priority: int = 0
 
 

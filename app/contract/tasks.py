@@ -30,7 +30,9 @@ class StartBackup(Command[TaskId], frozen=True, kw_only=True):
     tracking: ChangeTracking = ChangeTracking.AUTOMATIC
     quiesce: bool = False
     transports: tuple[TransportMode, ...] = ()
-    """Modes to try, in order; empty takes those of the settings."""
+    """Modes to try, in order; empty takes those of the platform."""
+    lan_free: bool = False
+    """Whether the platform's LAN-free modes are tried first; without it they are not tried at all."""
     priority: int = 0
     host: str = ""
     """ESXi host of the VM, when it is known: it limits how many tasks read from it at once."""

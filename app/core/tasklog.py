@@ -19,3 +19,16 @@ class TaskLog(Protocol):
     def error(self, kind: MessageKind, /, **params: object) -> None:
         """Write an error."""
         ...
+
+
+class SilentLog:
+    """Fulfils :class:`TaskLog` for what has no reader. Thread: any."""
+
+    def info(self, kind: MessageKind, /, **params: object) -> None:
+        """Forget a line."""
+
+    def warning(self, kind: MessageKind, /, **params: object) -> None:
+        """Forget a line."""
+
+    def error(self, kind: MessageKind, /, **params: object) -> None:
+        """Forget a line."""

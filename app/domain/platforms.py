@@ -8,6 +8,8 @@ from enum import Enum
 
 from app.domain.errors import KeptError
 from app.domain.ids import PlatformId
+from app.domain.states import TransportMode
+from app.domain.transports import BEST_FIRST
 
 
 class PlatformKind(Enum):
@@ -32,6 +34,8 @@ class Platform:
     """True where the operator lets disks travel unencrypted between the ESXi hosts and this machine."""
     former_addresses: tuple[str, ...] = ()
     """Where it was before it was renumbered, renamed or moved behind a proxy."""
+    transports: tuple[TransportMode, ...] = BEST_FIRST
+    """The order in which ways to its disks are tried."""
 
     @property
     def secret_name(self) -> str:

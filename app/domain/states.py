@@ -103,7 +103,3 @@ class TransportMode(Enum):
 
 PLAIN_MODES = frozenset({TransportMode.NFC, TransportMode.NBD, TransportMode.NFS})
 """Modes that send a disk's data unencrypted over the network."""
-
-
-DEFAULT_TRANSPORTS = (TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS)
-"""Modes that need nothing but the network, the safest first."""

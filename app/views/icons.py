@@ -55,6 +55,8 @@ class Glyph(Enum):
     RETRY = "mdi6.replay"
     DOCTOR = "mdi6.stethoscope"
     ARROW = "mdi6.chevron-right"
+    UP = "mdi6.arrow-up"
+    DOWN = "mdi6.arrow-down"
     KEY = "mdi6.key-outline"
     HELP = "mdi6.help-circle-outline"
     SPEED = "mdi6.speedometer"

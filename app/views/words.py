@@ -7,7 +7,7 @@ from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel, Params, Sayable, sentence, sentence_if_possible
 from app.domain.platforms import PlatformKind
-from app.domain.states import BackupKind, TaskKind, TaskState
+from app.domain.states import BackupKind, TaskKind, TaskState, TransportMode
 from app.views.widgets.pill import Pill, Tone
 from app.workers.answers import Bug, Failure
 
@@ -46,6 +46,17 @@ _TASK_KINDS = {
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
     TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
 }
+_TRANSPORTS = {
+    TransportMode.SAN: QT_TRANSLATE_NOOP("Words", "SAN"),
+    TransportMode.HOTADD: QT_TRANSLATE_NOOP("Words", "HotAdd"),
+    TransportMode.NFS: QT_TRANSLATE_NOOP("Words", "Direct NFS"),
+    TransportMode.NFC_SSL: QT_TRANSLATE_NOOP("Words", "NFC-TLS"),
+    TransportMode.NFC: QT_TRANSLATE_NOOP("Words", "NFC"),
+    TransportMode.HTTPS: QT_TRANSLATE_NOOP("Words", "HTTPS"),
+    TransportMode.NBD: QT_TRANSLATE_NOOP("Words", "NBD (VDDK)"),
+    TransportMode.NBD_SSL: QT_TRANSLATE_NOOP("Words", "NBD-TLS (VDDK)"),
+    TransportMode.LOCAL: QT_TRANSLATE_NOOP("Words", "Local file"),
+}
 _LEVELS = {
     LogLevel.NORMAL: QT_TRANSLATE_NOOP("Words", "Normal"),
     LogLevel.WARNING: QT_TRANSLATE_NOOP("Words", "Warning"),
@@ -80,6 +91,11 @@ def task_kind_word(kind: TaskKind) -> str:
 def platform_kind_word(kind: PlatformKind) -> str:
     """Return what a platform is, as vSphere calls it in every language."""
     return "vCenter" if kind is PlatformKind.VCENTER else "HostAgent"
+
+
+def transport_word(mode: TransportMode) -> str:
+    """Return what a way to disks is called."""
+    return QCoreApplication.translate("Words", str(_TRANSPORTS[mode]))
 
 
 def level_word(level: LogLevel) -> str:

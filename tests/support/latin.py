@@ -14,6 +14,7 @@ FIXED = {
     *("value", "conf", "chmod", "go", "FILE", "uid", "fmask", "dmask", "headless", "standfast", "catalog"),
     *("restore", "new", "accept", "debugctl", "VMFS", "RDM", "NVDIMM", "Ops", "Snapshot", "https", "http"),
     *("Datastore.Browse", "VirtualMachine.Provisioning.DiskRandomAccess", "qemu-utils", "LAN-Free", "chgrp"),
+    *("root", "no_root_squash"),
     *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ"),
 }
 """Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""

@@ -15,6 +15,7 @@ from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.platforms.handlers import PlatformHandlers
 from app.engine.platforms.registration import PlatformRegistration
+from app.engine.platforms.transports import TransportHandlers
 from app.engine.points.handlers import PointHandlers
 from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.limits import KeepLimits, LimitsHandlers
@@ -68,6 +69,12 @@ def _platform_handlers(
     )
     return (
         PlatformHandlers(registration=registration, sessions=sessions, recovery=recovery, catalog=catalog),
+        TransportHandlers(
+            sessions=sessions,
+            platforms=catalog.platforms,
+            transports=services.transports,
+            journal=services.journal,
+        ),
         RestoreHandlers(
             sessions=sessions,
             repositories=repositories,

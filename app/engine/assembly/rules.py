@@ -80,7 +80,6 @@ def _runs(services: Services, manager: TaskManager, factory: TaskFactory) -> Rul
         factory=factory,
         retries=services.catalog.retries,
         journal=services.journal,
-        usual_transports=services.settings.transports,
     )
 
 

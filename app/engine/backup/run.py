@@ -16,6 +16,7 @@ from app.domain.errors import OperationalError, StandbyFull
 from app.domain.restore_point import HistoryMark, RestorePoint
 from app.domain.standbys import target_directory
 from app.domain.states import TaskState
+from app.domain.transports import modes_to_try
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages
 from app.engine.backup.chains import Chains
@@ -217,7 +218,8 @@ class BackupRun:
         scope = SnapshotScope(
             hypervisor, self._catalog.snapshot_journal, context, self._target(details), self._settings
         )
-        preferred = self._request.transports or self._settings.transports
+        request = self._request
+        preferred = request.transports or modes_to_try(self._platform.transports, lan_free=request.lan_free)
         history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
         with scope as frozen:
             work = FrozenBackup(

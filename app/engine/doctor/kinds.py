@@ -353,10 +353,11 @@ class StandbyTight(FindingKind):
 
 
 class LanFreeMissing(FindingKind):
-    """SAN transport is not there."""
+    """LAN-free ways may not be open."""
 
     code = "doctor.lan_free_missing"
     severity = Severity.NOTICE
     message_template = (
-        "LAN-free is wanted; where the SAN cannot be reached the network is used, and the log says so"
+        "LAN-free is wanted; where no such way (SAN, HotAdd, Direct NFS) is open the network is used, and the log "
+        "says why"
     )

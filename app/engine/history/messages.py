@@ -11,6 +11,7 @@ LOG_EXPORTED = MessageKind(
 )
 PLATFORM_REGISTERED = MessageKind("platform.registered", "Registered: {address}, account {user}")
 PLATFORM_CHANGED = MessageKind("platform.changed", "Changed: {address}, account {user}")
+TRANSPORTS_CHOSEN = MessageKind("platform.transports", "The order of transport modes is now: {modes}")
 PLATFORM_REMOVED = MessageKind("platform.removed", "Taken off the list; its restore points stay")
 STANDBY_REGISTERED = MessageKind("standby.registered", "Registered: {path}")
 STANDBY_FOR_GROUP = MessageKind("standby.for_group", "Users of the group {group} can use what is kept there too")

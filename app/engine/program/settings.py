@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
-
 MIB = 1024 * 1024
 
 
@@ -21,8 +19,6 @@ class EngineSettings:
     """Transfer buffer of one task (``i2vp_transbuffer``)."""
     host_buffer_mib: int = 32
     """Transfer buffers that the tasks on one ESXi host may use together."""
-    transports: tuple[TransportMode, ...] = DEFAULT_TRANSPORTS
-    """Modes to try, in order, where a request does not name its own."""
     audit_blocks: int = 64
     """Unreported blocks per disk that are read all the same, to check change tracking; 0: no audit."""
     audit_block_bytes: int = 64 * 1024

@@ -16,6 +16,7 @@ from app.domain.ids import VmId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
+from app.domain.transports import modes_to_try
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
 from app.engine import messages
 from app.engine.errors import RestoredDataDiffers
@@ -215,7 +216,8 @@ class RestoreRun:
         for warning in (*created.warnings, *lacking):
             self._context.log.warning(messages.VM_NOT_AS_IT_WAS, detail=warning)
         pairs = _pairs(point.point, created, target.name)
-        preferred = self._request.transports or self._settings.transports
+        request, platform = self._request, self._sessions.platform(self._request.platform)
+        preferred = request.transports or modes_to_try(platform.transports, lan_free=request.lan_free)
         opener = DiskOpener(hypervisor, self._transports, preferred, self._context, self._patience)
         self._task.stages.enter(TaskState.RUNNING)
         for pair in pairs:

@@ -7,7 +7,7 @@ from app.domain.changetracking import ChangeTracking
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
-from app.domain.states import BackupKind, TaskKind, TransportMode
+from app.domain.states import BackupKind, TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine import messages
 from app.engine.log.journal import Journal
@@ -33,14 +33,12 @@ class RuleRuns:
         factory: TaskFactory,
         retries: RetryStore,
         journal: Journal,
-        usual_transports: tuple[TransportMode, ...],
     ) -> None:
         self._rule_points = rule_points
         self._manager = manager
         self._factory = factory
         self._retries = retries
         self._journal = journal
-        self._usual_transports = usual_transports
 
     def unfinished(self, rule: RuleId, vms: Iterable[VmId] | None = None) -> list[TaskRecord]:
         """Return the tasks of a rule that wait or run, of all its VMs or of some."""
@@ -129,7 +127,7 @@ class RuleRuns:
             kind=kind,
             tracking=tracking_of(advanced),
             quiesce=advanced.quiesce,
-            transports=self._transports(advanced),
+            lan_free=advanced.lan_free,
             priority=priority,
             host=self._host_of(rule, vm.vm),
             retry=retry,
@@ -137,9 +135,6 @@ class RuleRuns:
         task = self._manager.submit(self._factory.task(spec))
         self._retries.remove(rule.id, [vm.vm])
         return task
-
-    def _transports(self, advanced: AdvancedSettings) -> tuple[TransportMode, ...]:
-        return (TransportMode.SAN, *self._usual_transports) if advanced.lan_free else ()
 
     def _host_of(self, rule: BackupRule, vm: VmId) -> str:
         """Return the ESXi host that ran the VM at its newest point; the budget of that host is counted."""

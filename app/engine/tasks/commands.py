@@ -42,6 +42,7 @@ def _backup(command: StartBackup) -> BackupSpec:
         tracking=command.tracking,
         quiesce=command.quiesce,
         transports=command.transports,
+        lan_free=command.lan_free,
         host=command.host,
         retry=command.retry,
     )
@@ -59,6 +60,7 @@ def _restore(command: StartRestore) -> RestoreSpec:
         power_on=command.power_on,
         rule=command.rule,
         transports=command.transports,
+        lan_free=command.lan_free,
     )
 
 

@@ -34,7 +34,9 @@ class BackupSpec(_Spec, frozen=True, kw_only=True, tag="backup"):
     tracking: ChangeTracking = ChangeTracking.AUTOMATIC
     quiesce: bool = False
     transports: tuple[TransportMode, ...] = ()
-    """Modes to try, in order; empty takes those of the settings."""
+    """Modes to try, in order; empty takes those of the platform."""
+    lan_free: bool = False
+    """Whether the platform's LAN-free modes are tried first; without it they are not tried at all."""
     host: str = ""
     """ESXi host of the VM, when it is known: it limits how many tasks read from it at once."""
     retry: int = 0
@@ -78,6 +80,7 @@ class RestoreSpec(_Spec, frozen=True, kw_only=True, tag="restore"):
     rule: RuleId | None = None
     """The rule whose group restore it belongs to."""
     transports: tuple[TransportMode, ...] = ()
+    lan_free: bool = False
 
 
 class VerifySpec(_Spec, frozen=True, kw_only=True, tag="verify"):

@@ -65,8 +65,8 @@ class AdvancedTab(QWidget):
         self.lan_free = self._add(
             self.tr("LAN-free"),
             self.tr(
-                "Reads over the SAN where that path is available; where it is not, the log says so and the "
-                "network is used."
+                "Reads past the hosts where such a way is open (SAN, HotAdd, Direct NFS); where none is, the log "
+                "says why and the network is used."
             ),
             checked=settings.lan_free,
         )

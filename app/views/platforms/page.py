@@ -14,6 +14,7 @@ from app.views.console import Console
 from app.views.frame.freshness import Interest
 from app.views.icons import Glyph, icon
 from app.views.platforms.dialog import PlatformDialog
+from app.views.platforms.transports import TransportsDialog
 from app.views.widgets.columns import count_column, pill_column, time_column
 from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.findings import FindingsDialog
@@ -39,6 +40,12 @@ class PlatformsPage(ListPage[PlatformRow]):
             self._on_examine,
             tooltip=self.tr("Look for what would hinder a backup"),
         )
+        self.transports = self.toolbar.add_action(
+            self.tr("Transport modes"),
+            Glyph.SPEED,
+            self._on_transports,
+            tooltip=self.tr("Choose the order of the ways to the disks, and try each"),
+        )
         self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete)
         self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
         self.on_selection()
@@ -52,7 +59,8 @@ class PlatformsPage(ListPage[PlatformRow]):
         return self.tr(
             "<p>The vCenter servers and ESXi hosts whose VMs are backed up and restored.</p>"
             "<p><b>New</b> registers one by address and account, after you have confirmed its certificate. "
-            "<b>Examine</b> looks for what would hinder a backup: ports, license, privileges, VMs, disks.</p>"
+            "<b>Examine</b> looks for what would hinder a backup: ports, license, privileges, VMs, disks. "
+            "<b>Transport modes</b> orders the ways to the disks, and tries each.</p>"
             "<p>A platform that a rule uses cannot be deleted.</p>"
         )
 
@@ -111,6 +119,7 @@ class PlatformsPage(ListPage[PlatformRow]):
         for glyph, text, slot in (
             (Glyph.EDIT, self.tr("Edit"), self._on_edit),
             (Glyph.DOCTOR, self.tr("Examine"), self._on_examine),
+            (Glyph.SPEED, self.tr("Transport modes"), self._on_transports),
             (Glyph.DELETE, self.tr("Delete"), self._on_delete),
         ):
             menu.addAction(icon(glyph, colors), text).triggered.connect(slot)
@@ -128,6 +137,7 @@ class PlatformsPage(ListPage[PlatformRow]):
         chosen = len(self.chosen_rows())
         self.edit.setEnabled(chosen == 1)
         self.examine.setEnabled(chosen == 1)
+        self.transports.setEnabled(chosen == 1)
         self.delete.setEnabled(chosen == 1)
 
     # --- words ------------------------------------------------------------------------------------------------
@@ -159,6 +169,12 @@ class PlatformsPage(ListPage[PlatformRow]):
         for row in self.chosen_rows()[:1]:
             title = self.tr("Examine {name}").format(name=row.platform.name)
             open_once(FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self))
+
+    def _on_transports(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            dialog = TransportsDialog(self.console, row, self)
+            dialog.succeeded.connect(self.refresh)
+            open_once(dialog)
 
     def on_delete(self) -> None:
         """Ask whether to delete the platform."""

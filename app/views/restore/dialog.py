@@ -86,6 +86,6 @@ class RestoreDialog(FormDialog):
             name=self.source.name.text().strip(),
             target=self.target.target(),
             power_on=self.target.power_on.isChecked(),
-            transports=self.target.transports(),
+            lan_free=self.target.lan_free.isChecked(),
         )
         self.console.door.execute(command, owner=self, on_done=note, on_failed=on_failed)

@@ -21,7 +21,6 @@ from app.domain.display import visible
 from app.domain.ids import PlatformId
 from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform
-from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
 from app.domain.tasks import KnownPoint
 from app.domain.vms import VmPlacement
 from app.views import style
@@ -304,10 +303,6 @@ class TargetTab(QWidget):
                 memory_mib=self.processors.memory_mib,
             )
         )
-
-    def transports(self) -> tuple[TransportMode, ...]:
-        """Return the ways to try; none for those of the settings."""
-        return (TransportMode.SAN, *DEFAULT_TRANSPORTS) if self.lan_free.isChecked() else ()
 
     def problems(self) -> dict[Field, str]:
         """Return what is wrong with the fields that are shown; nothing before there is a point to restore."""

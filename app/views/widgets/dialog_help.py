@@ -17,6 +17,12 @@ _TEXTS: Final = {
         "server's certificate is shown before any password is sent. Compare its thumbprint with the one "
         "on the server, then confirm it; when it changes later, it is asked about again.</p>",
     ),
+    "TransportsDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>The ways to the disks of this platform, from the first that is tried to the last.</p><p><b>Probe</b> "
+        "opens one disk that nobody writes to in each of them, reads its beginning, and shows the speed or the "
+        "reason; nothing is changed on the platform.</p>",
+    ),
     "StandbyDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>Registers a disk or share on which backups are kept. Restore points that are there already "

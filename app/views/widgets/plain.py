@@ -9,7 +9,15 @@ from html import escape
 
 from PySide6.QtCore import QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QMessageBox, QSystemTrayIcon, QTextBrowser, QToolTip, QWidget
+from PySide6.QtWidgets import (
+    QLabel,
+    QMessageBox,
+    QSystemTrayIcon,
+    QTextBrowser,
+    QToolTip,
+    QTreeWidgetItem,
+    QWidget,
+)
 
 from app.domain.display import own_lines, visible
 from app.models.tips import tip_text
@@ -62,6 +70,11 @@ def mnemonic_free(text: str) -> str:
 def set_tip(target: QWidget | QAction | QSystemTrayIcon, text: str) -> None:
     """Give something a tooltip."""
     target.setToolTip(tip_text(text))
+
+
+def set_cell_tip(item: QTreeWidgetItem, column: int, text: str) -> None:
+    """Give a cell of a list a tooltip."""
+    item.setToolTip(column, tip_text(text))
 
 
 def show_tip(place: QPoint, text: str, owner: QWidget, area: QRect | None = None) -> None:

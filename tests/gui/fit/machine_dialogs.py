@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 from app.contract.encryption import DescribeEncryption, EncryptionRow, RecoverySheet, RepositoryKeysRow
 from app.domain.standbys import EncryptionMode
 from app.views.platforms.dialog import PlatformDialog
+from app.views.platforms.transports import TransportsDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, UnlockDialog
 from app.views.standbys.encryption import PassphraseDialog as StandbyPassphraseDialog
@@ -38,6 +39,14 @@ def wrong_platform(scene: Scene) -> QWidget:
 
 def known_platform(scene: Scene) -> QWidget:
     return scene.dialog(PlatformDialog(scene.console, platforms.row().platform, scene.shell.window))
+
+
+def transports(scene: Scene) -> QWidget:
+    dialog = TransportsDialog(scene.console, platforms.row(), scene.shell.window)
+    scene.dialog(dialog)
+    dialog.probe.click()
+    scene.settle()
+    return dialog
 
 
 def standby(scene: Scene) -> QWidget:

@@ -43,6 +43,7 @@ from tests.gui.fit.machine_dialogs import (
     platform,
     recovery_key,
     standby,
+    transports,
     unlock,
     wrong_platform,
 )
@@ -325,6 +326,7 @@ PLACES: dict[str, Place] = {
     "platform": platform,
     "platform, much missing": wrong_platform,
     "known platform": known_platform,
+    "transport modes": transports,
     "doctor": _doctor,
     "deletion of a platform": _confirmation("platforms", PlatformsPage, _delete_platform),
     "standby": standby,

@@ -23,6 +23,7 @@ from app.contract.platforms import InspectServer, ListPlatformRows, ListPlatform
 from app.contract.rules import ListRules, ListRuleVms
 from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
 from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines, TaskReport
+from app.contract.transports import ProbeTransports
 from app.domain.concerns import PlatformCoverage
 from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
@@ -32,6 +33,7 @@ from app.domain.states import TaskKind, TaskState
 from tests.gui.backup import samples
 from tests.gui.log.test_log import entry, script_log
 from tests.gui.platforms import test_platforms as platforms
+from tests.gui.platforms.test_transports import PROBED
 from tests.gui.restore import points
 from tests.gui.standbys import test_standbys as standbys
 from tests.gui.tasks.rows import STANDBY, UNREACHABLE, log_line, task
@@ -184,6 +186,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(ListOffers, OFFERS)
     door.answer(ListGroups, ("backup-operators-of-the-northern-branch-offices", "staff"))
     door.answer(ExaminePlatform, FINDINGS)
+    door.answer(ProbeTransports, PROBED)
     door.answer(InspectServer, platforms.CERTIFICATE)
     door.answer(TryPlatform, platforms.FACTS)
     door.answer(ReadNotifications, NOTIFICATIONS)

@@ -17,7 +17,7 @@ from app.contract.tasks import ListTasks
 from app.domain.errors import PlatformUnreachable
 from app.domain.ids import TaskId, VmId
 from app.domain.places import PlatformPlaces
-from app.domain.states import DEFAULT_TRANSPORTS, TaskKind, TransportMode
+from app.domain.states import TaskKind
 from app.domain.vms import VmPlacement
 from app.engine.errors import VmNameTaken
 from app.views.console import Console
@@ -127,7 +127,7 @@ def test_a_new_vm_is_placed_and_sized_as_chosen(qtbot: QtBot, console: Console, 
             name="Restore of web-01",
             target=NewVm(placement=placement),
             power_on=True,
-            transports=(TransportMode.SAN, *DEFAULT_TRANSPORTS),
+            lan_free=True,
         )
     ]
 

@@ -62,6 +62,7 @@ BACKUP: Fields = {
     "transports": ["san", "nfc_ssl"],
     "host": "esx1",
     "retry": 2,
+    "lan_free": True,
 }
 RESTORE: Fields = {
     **OF_POINT,
@@ -70,7 +71,10 @@ RESTORE: Fields = {
     "power_on": True,
     "rule": "r1",
     "transports": ["https"],
+    "lan_free": True,
 }
+LATER: Fields = {"lan_free": False}
+"""Fields that were not written at first, with what they are read as where they are not there."""
 SEEN: Fields = {"vm": "vm-1", "name": "web", "instance_uuid": "u"}
 ORIGINAL: Fields = {"datastore": "ds", "host": "esx1", "confirmed": SEEN}
 EXPORT: Fields = {**OF_POINT, "disks": [2000, 2001], "folder": "/exports", "image": "vmdk-stream"}
@@ -151,6 +155,13 @@ def test_stored_documents_are_read_and_written_as_they_always_were(name: str) ->
     document = STORED[name]
     spec = read_spec(record_of(document, document["task"]))
     assert json.loads(encode_spec(spec)) == document
+
+
+@pytest.mark.parametrize("name", ["backup", "restore as new", "restore over"])
+def test_a_document_from_before_there_was_a_field_is_read(name: str) -> None:
+    older = {key: value for key, value in STORED[name].items() if key not in LATER}
+    spec = read_spec(record_of(older, older["task"]))
+    assert json.loads(encode_spec(spec)) == older | LATER
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -11,7 +11,8 @@ from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.domain.errors import NoTransportAvailable, PrivilegeMissing, TaskCancelled
 from app.domain.ids import VmId
-from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
+from app.domain.states import TransportMode
+from app.domain.transports import modes_to_try
 from app.transport.errors import HostCertificateMismatch, NoTransportForNow
 from app.transport.factory import NativeTransports
 from tests.support.fakes import RecordingTaskLog
@@ -208,7 +209,7 @@ def test_writing_skips_https_and_takes_nfc(site: Site, transports: DiskTransport
     writer = transports.open_writer(
         site.access,
         site.nfc.address,
-        preferred=[TransportMode.SAN, TransportMode.HTTPS, *DEFAULT_TRANSPORTS],
+        preferred=[TransportMode.SAN, TransportMode.HTTPS, *modes_to_try((), lan_free=False)],
         log=log,
         cancel=CancelToken(),
     )

@@ -10,7 +10,8 @@ from app.core.access import AccessMode, DiskAccess, NfcTicket
 from app.core.cancel import CancelToken
 from app.domain.errors import NoTransportAvailable, OperationalError
 from app.domain.ids import VmId
-from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
+from app.domain.states import TransportMode
+from app.domain.transports import modes_to_try
 from app.transport.errors import HostCertificateMismatch
 from app.transport.factory import NativeTransports
 from tests.support.fakes import RecordingTaskLog
@@ -111,5 +112,6 @@ def test_plain_nfc_that_was_asked_for_needs_permission(lab: Lab, allows_plain: b
 
 
 def test_the_usual_order_asks_for_encryption_first() -> None:
-    assert DEFAULT_TRANSPORTS.index(TransportMode.NFC_SSL) < DEFAULT_TRANSPORTS.index(TransportMode.NFC)
+    usual = modes_to_try((), lan_free=False)
+    assert usual.index(TransportMode.NFC_SSL) < usual.index(TransportMode.NFC)
     assert not DiskAccess().allows_plain

@@ -36,7 +36,7 @@ from app.domain.events import RuleRemoved, TaskStateChanged
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import PeriodicPolicy, PolicyUnit, Retention
 from app.domain.rules import AdvancedSettings
-from app.domain.states import BackupKind, TaskState, TransportMode
+from app.domain.states import BackupKind, TaskState
 from app.engine.rules.errors import (
     LastVmOfRule,
     RuleInUse,
@@ -169,12 +169,11 @@ def test_advanced_settings_reach_the_backup(
     assert the_spec(lab).transports == ()
 
 
-def test_lan_free_tries_san_first(lab: RuleLab) -> None:
+def test_lan_free_goes_along_to_the_task(lab: RuleLab) -> None:
     advanced = AdvancedSettings(lan_free=True, quiesce=True)
     lab.rule(lab.host.add_vm("web"), policy=once(local(8)), advanced=advanced)
     lab.tick()
-    assert the_spec(lab).transports[0] is TransportMode.SAN
-    assert len(the_spec(lab).transports) > 1
+    assert the_spec(lab).lan_free
     assert the_spec(lab).quiesce
 
 
