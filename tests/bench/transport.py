@@ -7,6 +7,8 @@ in turn in every round, so that a slow minute of the machine slows all of them; 
   ``recv_into`` (``MSG_WAITALL``: returning for less is slower).
 - *TLS*: the server reads into a reused buffer of 1 MiB and ``sendall``s it; the client ``recv_into``s one
   reused buffer, which brings a TLS record at most.
+- *nfs-cat*: libnfs writes the file into ``/dev/null``, from a real nfs-ganesha in a network namespace.
+- *nfs*: our reader of Direct NFS, from the same server, 1 MiB requests into reused buffers.
 - *nbd*, *nbdssl*: our reader against the simulator's NFC server, 1 MiB requests into reused buffers.
 
 Run by ``./dev bench transport``, or ``python -m tests.bench.transport [--gib N] [--rounds N]``.
@@ -24,10 +26,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from app.core.access import DiskAccess, DiskAddress
+from app.core.access import DiskAccess, DiskAddress, NfsFile
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.domain.ids import VmId
@@ -36,9 +39,10 @@ from app.transport.factory import NativeTransports
 from app.transport.options import MIB, Compression, TransportOptions
 from tests.bench.page import circumstances, write_section
 from tests.support.fakes import NullTaskLog
+from tests.support.ganesha import Ganesha, ganesha
 from tests.support.nfc_lab import LabCertificate, NfcLab, NfcLabProcess
 
-GOALS = {"nbd": ("TCP", 0.6), "nbdssl": ("TLS", 0.7)}
+GOALS = {"nbd": ("TCP", 0.6), "nbdssl": ("TLS", 0.7), "nfs": ("nfs-cat", 0.7)}
 REQUEST_BYTES = MIB
 
 
@@ -106,12 +110,30 @@ def bare(port: int, size: int, *, encrypted: bool) -> None:
             size -= count
 
 
-def nfc(lab: NfcLabProcess, path: str, size: int, mode: TransportMode) -> None:
-    """Read the disk over NFC."""
+@dataclass(frozen=True)
+class OnServer:
+    """Says where the disk is on the NFS server."""
+
+    server: Ganesha
+
+    def nfs_file(self, vm: VmId, datastore_path: str) -> NfsFile | None:
+        """Return where a disk is."""
+        path = datastore_path.partition("] ")[2]
+        return NfsFile(servers=(self.server.host,), export=str(self.server.export), path=path)
+
+
+def nfs_cat(server: Ganesha, file: Path) -> None:
+    """Let libnfs read the file."""
+    url = f"nfs://{server.host}{file}?version=3"
+    subprocess.run(["nfs-cat", url], stdout=subprocess.DEVNULL, check=True)
+
+
+def read_whole(access: DiskAccess, path: str, size: int, mode: TransportMode) -> None:
+    """Read the disk in one of our ways."""
     disk = DiskAddress(vm=VmId("vm-1"), vm_name="bench", disk_key=2000, path=path, capacity_bytes=size)
     fixed = TransportOptions(compression=Compression.NONE)  # what measuring is worth is the benchmark ``line``
     reader = NativeTransports(fixed).open_reader(
-        DiskAccess(nfc=lab, allows_plain=True), disk, preferred=[mode], log=NullTaskLog(), cancel=CancelToken()
+        access, disk, preferred=[mode], log=NullTaskLog(), cancel=CancelToken()
     )
     free = [memoryview(bytearray(REQUEST_BYTES)) for _ in range(reader.window)]
 
@@ -148,15 +170,19 @@ def prepare(directory: Path, size: int) -> tuple[str, Path]:
 
 def measure(size: int, rounds: int) -> dict[str, list[float]]:
     """Return the bytes per second of every round by way."""
-    speeds: dict[str, list[float]] = {"TCP": [], "nbd": [], "TLS": [], "nbdssl": []}
+    speeds: dict[str, list[float]] = {"TCP": [], "nbd": [], "TLS": [], "nbdssl": [], "nfs-cat": [], "nfs": []}
     with tempfile.TemporaryDirectory(prefix="standfast-bench-") as folder:
         path, file = prepare(Path(folder), size)
-        with BareServer(file) as server, NfcLabProcess(Path(folder)) as lab:
+        exported, work = file.parents[1], Path(folder, "nfs-server")
+        with BareServer(file) as server, NfcLabProcess(Path(folder)) as lab, ganesha(exported, work) as filer:
+            access = DiskAccess(nfc=lab, nfs=OnServer(filer), allows_plain=True)
             ways: dict[str, Callable[[], None]] = {
                 "TCP": lambda: bare(server.port, size, encrypted=False),
-                "nbd": lambda: nfc(lab, path, size, TransportMode.NFC),
+                "nbd": lambda: read_whole(access, path, size, TransportMode.NFC),
                 "TLS": lambda: bare(server.port, size, encrypted=True),
-                "nbdssl": lambda: nfc(lab, path, size, TransportMode.NFC_SSL),
+                "nbdssl": lambda: read_whole(access, path, size, TransportMode.NFC_SSL),
+                "nfs-cat": lambda: nfs_cat(filer, file),
+                "nfs": lambda: read_whole(access, path, size, TransportMode.NFS),
             }
             for number in range(rounds + 1):
                 for name, way in ways.items():
