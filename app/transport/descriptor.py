@@ -1,31 +1,12 @@
-"""A disk's descriptor: the small text file that names where the bytes are."""
+"""A disk's files as HTTPS can fetch them: where its one plain file is, if it has one."""
 
 import re
 from dataclasses import dataclass
 from typing import Self
 
-from app.domain.messages import Message, Sayable
-from app.transport.options import SECTOR_BYTES
-from app.transport.reasons import IN_OBJECT_STORE, IS_DELTA, NO_DESCRIPTOR, OTHER_FORMAT, SEVERAL_EXTENTS
-
-_EXTENT = re.compile(r'^(?:RW|RDONLY) (\d{1,15}) (\w+) "([^"]{1,255})"(?: (\d+))?\s*$', re.MULTILINE)
-_PARENT = re.compile(r"^parentCID\s*=\s*([0-9a-fA-F]{8})\s*$", re.MULTILINE)
-_NO_PARENT = "ffffffff"
-_OBJECT_STORES = {"vsan": "vSAN", "vvol": "vVol"}
-
-LONGEST_BYTES = 64 * 1024
-
-
-class NotFlat(Exception):
-    """The disk's bytes are not in one plain file."""
-
-    def __init__(self, reason: Sayable) -> None:
-        self._reason = reason.said()
-        super().__init__(str(self._reason))
-
-    def said(self) -> Message:
-        """Return the reason as a message."""
-        return self._reason
+from app.transport.chain.descriptor import DiskDescriptor
+from app.transport.chain.layers import ChainUnreadable
+from app.transport.reasons import IS_DELTA, NO_DESCRIPTOR, OTHER_FORMAT, SEVERAL_EXTENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +17,21 @@ class FlatExtent:
     length_bytes: int
 
     @classmethod
-    def of(cls, descriptor: str) -> Self:
+    def of(cls, descriptor: DiskDescriptor) -> Self:
         """Find it in a descriptor.
 
         Raises:
-            NotFlat: there is none; the reason is the message.
+            ChainUnreadable: there is none; the reason is the message.
         """
-        parent = _PARENT.search(descriptor)
-        if parent is not None and parent[1].lower() != _NO_PARENT:
-            raise NotFlat(IS_DELTA)
-        extents: list[tuple[str, str, str, str]] = _EXTENT.findall(descriptor)
-        if len(extents) != 1:
-            raise NotFlat(SEVERAL_EXTENTS.fill(count=len(extents)))
-        sectors, kind, name, start = extents[0]
-        store = next((label for scheme, label in _OBJECT_STORES.items() if name.startswith(f"{scheme}://")), None)
-        if store is not None:
-            raise NotFlat(IN_OBJECT_STORE.fill(store=store))
-        if kind != "VMFS" or int(start or 0) or "/" in name or "\\" in name:
-            raise NotFlat(OTHER_FORMAT.fill(format=kind))
-        return cls(name, int(sectors) * SECTOR_BYTES)
+        if descriptor.parent_hint is not None:
+            raise ChainUnreadable(IS_DELTA)
+        if len(descriptor.extents) != 1:
+            raise ChainUnreadable(SEVERAL_EXTENTS.fill(count=len(descriptor.extents)))
+        [extent] = descriptor.extents
+        extent.refuse_elsewhere()
+        if extent.kind != "VMFS" or extent.start_bytes:
+            raise ChainUnreadable(OTHER_FORMAT.fill(format=extent.kind))
+        return cls(extent.file_name, extent.length_bytes)
 
 
 def looks_like_delta(path: str) -> bool:
@@ -73,14 +50,9 @@ def flat_name(path: str) -> str:
     """Return the name that a disk's plain file has by custom.
 
     Raises:
-        NotFlat: the path is not that of a disk.
+        ChainUnreadable: the path is not that of a disk.
     """
     name = path.rpartition("/")[2].rpartition("] ")[2]
     if not name.endswith(".vmdk"):
-        raise NotFlat(NO_DESCRIPTOR.fill(file=name))
+        raise ChainUnreadable(NO_DESCRIPTOR.fill(file=name))
     return f"{name.removesuffix('.vmdk')}-flat.vmdk"
-
-
-def is_descriptor(text: str) -> bool:
-    """Return whether a file that was fetched is a disk's descriptor at all."""
-    return text.lstrip().startswith("# Disk DescriptorFile")

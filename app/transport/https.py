@@ -19,6 +19,8 @@ from app.domain.words import Done
 from app.transport import descriptor
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.attempt import Attempt
+from app.transport.chain.descriptor import LONGEST_BYTES, DiskDescriptor, is_descriptor
+from app.transport.chain.layers import ChainUnreadable
 from app.transport.datastore_file import DatastoreFile
 from app.transport.errors import DiskSizeDiffers, FileNotReadable, LinkFailure, MalformedAnswer
 from app.transport.http_range import RangeConnection, UnexpectedStatus
@@ -139,8 +141,8 @@ class HttpsReader:
             text = _fetch_descriptor(descriptor_file)
             if text is None:
                 return descriptor.sibling(path, descriptor.flat_name(path))
-            extent = descriptor.FlatExtent.of(text)
-        except descriptor.NotFlat as reason:
+            extent = descriptor.FlatExtent.of(DiskDescriptor.parse(path, text))
+        except ChainUnreadable as reason:
             raise self._attempt.error(FileNotReadable, detail=reason) from reason
         finally:
             descriptor_file.close()
@@ -186,13 +188,13 @@ class HttpsReader:
 
 def _fetch_descriptor(file: DatastoreFile) -> str | None:
     """Return a disk's descriptor, or None where the server does not give it out as a file."""
-    buffer = memoryview(bytearray(descriptor.LONGEST_BYTES))
+    buffer = memoryview(bytearray(LONGEST_BYTES))
     try:
         size, file_bytes = file.fetch_start(buffer)
     except FileNotReadable:
         return None
     text = bytes(buffer[:size]).decode("utf-8", "replace")
-    return text if size == file_bytes and descriptor.is_descriptor(text) else None
+    return text if size == file_bytes and is_descriptor(text) else None
 
 
 class _Fetch:

@@ -11,7 +11,6 @@ from app.transport.chain.layers import ChainUnreadable, DataFile, Holds, Layer
 from app.transport.chain.sesparse import SeSparseLayer
 from app.transport.reasons import (
     CHAIN_TOO_LONG,
-    IN_OBJECT_STORE,
     NO_DESCRIPTOR,
     OTHER_FORMAT,
     PARENT_CHANGED,
@@ -21,7 +20,6 @@ from app.transport.reasons import (
 MOST_LAYERS: Final = 64
 """ESXi allows 32 snapshots on a disk."""
 _FLAT_KINDS: Final = frozenset({"VMFS", "FLAT"})
-_OBJECT_STORES: Final = {"vsan": "vSAN", "vvol": "vVol"}
 
 OpenFile = Callable[[str], DataFile]
 """Opens a file by its path, which is relative to the root of what is read."""
@@ -133,11 +131,7 @@ class ChainOpener:
     def _layer(self, path: str, descriptor: DiskDescriptor) -> Layer:
         kinds = {extent.kind for extent in descriptor.extents}
         for extent in descriptor.extents:
-            scheme = extent.file_name.partition("://")[0]
-            if scheme in _OBJECT_STORES:
-                raise ChainUnreadable(IN_OBJECT_STORE.fill(store=_OBJECT_STORES[scheme]))
-            if not extent.file_name or "/" in extent.file_name or "\\" in extent.file_name:
-                raise ChainUnreadable(OTHER_FORMAT.fill(format=extent.kind))
+            extent.refuse_elsewhere()
         if kinds <= _FLAT_KINDS:
             return FlatLayer([self._flat(path, extent) for extent in descriptor.extents])
         [extent, *more] = descriptor.extents

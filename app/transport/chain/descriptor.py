@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from app.transport.chain.layers import ChainUnreadable
-from app.transport.descriptor import is_descriptor
 from app.transport.options import SECTOR_BYTES
-from app.transport.reasons import NO_DESCRIPTOR, OTHER_FORMAT
+from app.transport.reasons import IN_OBJECT_STORE, NO_DESCRIPTOR, OTHER_FORMAT
 
 NO_PARENT: Final = "ffffffff"
 LONGEST_BYTES: Final = 64 * 1024
+_OBJECT_STORES: Final = {"vsan": "vSAN", "vvol": "vVol"}
 _SETTING: Final = re.compile(r'^\s*([\w.]+)\s*=\s*"?([^"\r\n]*?)"?\s*$', re.MULTILINE)
 _EXTENT: Final = re.compile(
     r'^\s*(?:RW|RDONLY) (\d{1,15}) (\w+)(?: "([^"]{1,255})"(?: (\d{1,15}))?)?\s*$', re.MULTILINE
@@ -25,6 +25,18 @@ class Extent:
     length_bytes: int
     file_name: str
     start_bytes: int
+
+    def refuse_elsewhere(self) -> None:
+        """Refuse a file that is not in the descriptor's own directory.
+
+        Raises:
+            ChainUnreadable: it is in an object store, or its name leads elsewhere.
+        """
+        store = _OBJECT_STORES.get(self.file_name.partition("://")[0])
+        if store is not None:
+            raise ChainUnreadable(IN_OBJECT_STORE.fill(store=store))
+        if not self.file_name or "/" in self.file_name or "\\" in self.file_name:
+            raise ChainUnreadable(OTHER_FORMAT.fill(format=self.kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +81,8 @@ class DiskDescriptor:
     def capacity_bytes(self) -> int:
         """Size of the disk."""
         return sum(extent.length_bytes for extent in self.extents)
+
+
+def is_descriptor(text: str) -> bool:
+    """Return whether the content of a file is that of a disk's descriptor at all."""
+    return text.lstrip().startswith("# Disk DescriptorFile")

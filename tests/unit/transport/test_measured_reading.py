@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.access import AccessMode, NfcTicket
+from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.simulator.faults import FaultScript
 from app.transport import messages
@@ -124,16 +126,26 @@ def test_sessions_with_other_buffers_are_tried_without_losing_a_byte(
     assert lab.server.accepted_connections in (2, 3)
 
 
-def test_a_host_that_takes_no_other_session_does_not_stop_the_reading(
+def test_a_session_with_other_buffers_that_breaks_at_once_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "REOPENED_AFTER_BYTES", 32 * MIB)
     faults = FaultScript()
-    with NfcLab(tmp_path, faults=faults) as lab:
+
+    class BreakingSecond(NfcLab):
+        tickets_given = 0
+
+        def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:
+            self.tickets_given += 1
+            if self.tickets_given == 2:
+                faults.drop_nfc(0)
+            return super().nfc_ticket(vm, disk_key, access)
+
+    with BreakingSecond(tmp_path, faults=faults) as lab:
         disk = lab.add_disk("web/web.vmdk", 3 * CAPACITY)
-        faults.drop_nfc(150 * MIB)  # somewhere while sessions are compared
         log = RecordingTaskLog()
         with reading(lab, lab.address(disk), tuned=QUICK_END, log=log) as reader:
             for request in reader.read_many(requests(whole(3 * CAPACITY, MIB))):
                 assert not any(request.buffer)
     assert log.kinds().count(messages.CONNECTION_RESTORED) == 1
+    assert log.kinds().count(messages.BUFFERS_CHOSEN) == 1
