@@ -45,3 +45,14 @@ class ExamineRule(Query[tuple[Finding, ...]], frozen=True, kw_only=True):
 
     draft: RuleDraft | None = None
     rule: RuleId | None = None
+
+
+class ReportPlatform(Query[str], frozen=True, kw_only=True):
+    """Examine a platform as :class:`ExaminePlatform` does; return a text in English that can be sent to somebody.
+
+    It holds what hosts say of themselves, but no password, ticket or session.
+    """
+
+    platform: PlatformId
+    blurs_names: bool = True
+    """Whether hosts, VMs, datastores, addresses and accounts get other names."""

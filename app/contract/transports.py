@@ -23,6 +23,8 @@ class ProbedMode:
     mode: TransportMode
     bytes_per_s: int | None = None
     """How fast the beginning of the disk was read; None: it was not."""
+    host_words: str = ""
+    """What the host said of itself meanwhile, for somebody who knows the protocol."""
     error: ErrorRow | None = None
     """Why the disk cannot be read like that; None: it can."""
 

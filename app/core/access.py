@@ -163,6 +163,16 @@ class DiskAddress:
     """
 
 
+@runtime_checkable
+class DescribesHost(Protocol):
+    """An open disk that may tell what its host said of itself."""
+
+    @property
+    def host_words(self) -> str:
+        """Technical facts in one line, without anything secret."""
+        ...
+
+
 class DiskTransports(Protocol):
     """Opens disks over the best transport mode there is, and logs why the better ones were not taken."""
 

@@ -14,6 +14,7 @@ from app.engine.messages import MessageCatalogue
 from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.platforms.handlers import PlatformHandlers
+from app.engine.platforms.probing import ModeTrial
 from app.engine.platforms.registration import PlatformRegistration
 from app.engine.platforms.transports import TransportHandlers
 from app.engine.points.handlers import PointHandlers
@@ -72,7 +73,7 @@ def _platform_handlers(
         TransportHandlers(
             sessions=sessions,
             platforms=catalog.platforms,
-            transports=services.transports,
+            trial=ModeTrial(services.transports),
             journal=services.journal,
         ),
         RestoreHandlers(
@@ -88,6 +89,7 @@ def _platform_handlers(
             catalog=catalog,
             clock=services.clock,
             probe=probe,
+            trial=ModeTrial(services.transports),
         ),
     )
 

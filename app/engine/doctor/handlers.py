@@ -2,17 +2,20 @@
 
 from functools import partial
 
-from app.contract.doctor import ExaminePlatform, ExamineRule, Finding
+from app import __version__
+from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, ReportPlatform
 from app.core.clock import Clock
 from app.domain.identity import RecordedVm
 from app.domain.ids import RuleId
-from app.domain.platforms import PlatformIdentity
+from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.rules import BackupRule, ProtectedVm
-from app.engine.doctor.platform import PortProbe, examine_platform
+from app.engine.doctor.platform import Examination, Looks, PortProbe, examine_platform, resolve
+from app.engine.doctor.report import blurred, names_in, report_text
 from app.engine.doctor.rule import examine_rule
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.platforms.identification import recorded_for_backup
+from app.engine.platforms.probing import ModeTrial
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import Catalog
 from app.engine.reasons import NEITHER_RULE_NOR_DRAFT
@@ -34,6 +37,7 @@ class DoctorHandlers:
         catalog: Catalog,
         clock: Clock,
         probe: PortProbe,
+        trial: ModeTrial,
     ) -> None:
         self._sessions = sessions
         self._repositories = repositories
@@ -41,12 +45,23 @@ class DoctorHandlers:
         self._catalog = catalog
         self._clock = clock
         self._probe = probe
+        self._trial = trial
 
     @handles(ExaminePlatform)
     def _examine_platform(self, query: ExaminePlatform) -> tuple[Finding, ...]:
         platform = self._sessions.platform(query.platform)
-        connect = partial(self._sessions.connect, platform.id)
-        return examine_platform(platform, connect, self._probe, self._clock.now)
+        return tuple(self._examined(platform).findings)
+
+    @handles(ReportPlatform)
+    def _report_platform(self, query: ReportPlatform) -> str:
+        platform = self._sessions.platform(query.platform)
+        found = self._examined(platform)
+        text = report_text(f"Standfast {__version__}", self._clock.now(), platform, found)
+        return blurred(text, names_in(platform, found)) if query.blurs_names else text
+
+    def _examined(self, platform: Platform) -> Examination:
+        looks = Looks(probe=self._probe, resolve=resolve, trial=self._trial.of, now=self._clock.now)
+        return examine_platform(platform, partial(self._sessions.connect, platform.id), looks)
 
     @handles(ExamineRule)
     def _examine_rule(self, query: ExamineRule) -> tuple[Finding, ...]:

@@ -1,11 +1,13 @@
 """The examination of a platform."""
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.contract.doctor import Finding
+from app.contract.transports import ProbedMode
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
@@ -13,7 +15,9 @@ from app.domain.ids import VmId
 from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
 from app.domain.reasons import reason_of
-from app.engine.doctor import kinds
+from app.domain.vms import VmSummary
+from app.engine.doctor import kinds, waykinds
+from app.engine.doctor.ways import Try, try_ways
 
 OLDEST_API = (6, 5)
 NFC_PORT = 902
@@ -23,6 +27,8 @@ _MOST_HOSTS = 64
 Connect = Callable[[], Hypervisor]
 PortProbe = Callable[[str, int], Message | None]
 """Connects to a TCP port; returns why that failed, or None."""
+Resolve = Callable[[str], tuple[str, ...] | Message]
+"""Returns the addresses that a name leads to, or why it leads to none."""
 
 
 def probe_port(host: str, port: int) -> Message | None:
@@ -34,21 +40,51 @@ def probe_port(host: str, port: int) -> Message | None:
     return None
 
 
-def examine_platform(
-    platform: Platform, connect: Connect, probe: PortProbe, now: Callable[[], datetime]
-) -> tuple[Finding, ...]:
-    """Look at a platform's address, login, version, license, privileges and ports. Never raises."""
+def resolve(host: str) -> tuple[str, ...] | Message:
+    """Return the addresses that a name leads to on this machine, or why it leads to none."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return reason_of(error)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What the doctor looks with."""
+
+    probe: PortProbe
+    resolve: Resolve
+    trial: Try
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Examination:
+    """What was found about a platform, for the list of findings and for the report."""
+
+    findings: list[Finding] = field(default_factory=list)
+    facts: PlatformFacts | None = None
+    vms: Sequence[VmSummary] = ()
+    modes: tuple[ProbedMode, ...] = ()
+    privileges: Sequence[PrivilegeCheck] = ()
+    addresses: dict[str, str] = field(default_factory=dict)
+    """What the names of hosts lead to on this machine, or why they lead to nothing."""
+
+
+def examine_platform(platform: Platform, connect: Connect, looks: Looks) -> Examination:
+    """Look at a platform's address, login, version, license, privileges, ports and ways to disks. Never raises."""
+    found = Examination()
     try:
         with connect() as hypervisor:
-            return tuple(_examine(platform, hypervisor, probe, now))
+            found.findings.extend(_examine(platform, hypervisor, looks, found))
     except OperationalError as error:
-        return (kinds.of_error(platform.name, error),)
+        found.findings.append(kinds.of_error(platform.name, error))
+    return found
 
 
-def _examine(
-    platform: Platform, hypervisor: Hypervisor, probe: PortProbe, now: Callable[[], datetime]
-) -> Iterator[Finding]:
-    facts = hypervisor.facts
+def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Examination) -> Iterator[Finding]:
+    facts = found.facts = hypervisor.facts
     yield kinds.LoginWorks.about(
         platform.name,
         address=platform.address,
@@ -60,16 +96,29 @@ def _examine(
     if platform.allows_plain_transport:
         yield kinds.PlainTransportAllowed.about(platform.name)
     if isinstance(hypervisor, MarkedHistory):
-        yield _clock(platform, hypervisor, now)
+        yield _clock(platform, hypervisor, looks.now)
     if isinstance(hypervisor, Examinable):
         yield from _license(platform, hypervisor)
-        yield from privileges(platform.name, hypervisor)
+        yield from privileges(platform.name, hypervisor, noted=found)
     try:
-        hosts = sorted({vm.host for vm in hypervisor.list_vms() if vm.host})
+        found.vms = hypervisor.list_vms()
     except OperationalError as error:
         yield kinds.of_error(platform.name, error)
         return
-    yield from ports(hosts, probe)
+    hosts = sorted({vm.host for vm in found.vms if vm.host})
+    yield from _names(hosts, looks.resolve, found)
+    yield from ports(hosts, looks.probe)
+    tried = try_ways(platform, hypervisor, looks.trial)
+    found.modes = tried.modes
+    yield from tried.findings
+
+
+def _names(hosts: Iterable[str], resolve: Resolve, found: Examination) -> Iterator[Finding]:
+    for host in list(hosts)[:_MOST_HOSTS]:
+        addresses = resolve(host)
+        if isinstance(addresses, Message):
+            yield waykinds.NameUnresolved.about(host, host=host, detail=addresses)
+        found.addresses[host] = str(addresses) if isinstance(addresses, Message) else ", ".join(addresses)
 
 
 def _version(platform: Platform, facts: PlatformFacts) -> Finding:
@@ -98,13 +147,17 @@ def _license(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
         yield kinds.of_error(platform.name, error)
 
 
-def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> Iterator[Finding]:
-    """Yield what the account may not do, or that it may do everything."""
+def privileges(
+    subject: str, hypervisor: Examinable, vm: VmId | None = None, *, noted: Examination | None = None
+) -> Iterator[Finding]:
+    """Yield what the account may not do, or that it may do everything; note all of it in an examination."""
     try:
         checks = hypervisor.check_privileges(vm)
     except OperationalError as error:
         yield kinds.of_error(subject, error)
         return
+    if noted is not None:
+        noted.privileges = checks
     missing = [check for check in checks if not check.is_granted]
     for check in missing:
         yield _missing_kind(check).about(subject, privilege=check.privilege)

@@ -20,6 +20,7 @@ class NfcChannel:
         opened = dial_first(dialer)
         self._open: OpenDisk | None = opened
         self.file = opened.file
+        self.host_words = opened.host_words
         self.recovery = Recovery(dialer.attempt, dialer.options.reconnect, dialer.log, dialer.cancel)
         self.options = dialer.options
         self.log = dialer.log

@@ -61,6 +61,8 @@ class OpenDisk:
 
     session: NfcSession
     file: wire.OpenedFile
+    host_words: str = ""
+    """What the host said of itself."""
 
 
 class NfcDialer:
@@ -267,7 +269,7 @@ class NfcDialer:
             raise self.attempt.error(
                 DiskSizeDiffers, actual_bytes=opened.capacity_bytes, expected_bytes=self._disk.capacity_bytes
             )
-        return OpenDisk(session, opened)
+        return OpenDisk(session, opened, _facts(ticket, said))
 
     def _connect(self, ticket: NfcTicket) -> Link:
         try:
@@ -293,7 +295,12 @@ class NfcDialer:
 
 
 def _host_said(ticket: NfcTicket, said: HostWords) -> Message:
-    """Return what a host said of itself, without anything secret, for whoever has to find out why it refused."""
+    """Return what a host said of itself, for whoever has to find out why it refused."""
+    return messages.HOST_SAID.fill(host=ticket.host, details=_facts(ticket, said))
+
+
+def _facts(ticket: NfcTicket, said: HostWords) -> str:
+    """Return what a host said of itself in one line, without anything secret."""
     facts = {
         "banner": said.banner,
         "tls": said.tls,
@@ -304,8 +311,7 @@ def _host_said(ticket: NfcTicket, said: HostWords) -> Message:
         "known as": ticket.known_as or ticket.host,
         "thumbprint": ticket.thumbprint_sha1,
     }
-    details = "; ".join(f"{name} {value}" for name, value in facts.items())
-    return messages.HOST_SAID.fill(host=ticket.host, details=details)
+    return "; ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def dial_first(dialer: NfcDialer) -> OpenDisk:

@@ -99,6 +99,11 @@ class NfcReader:
         return self._channel.attempt.mode
 
     @property
+    def host_words(self) -> str:
+        """What the host said of itself when the disk was opened, in one line."""
+        return self._channel.host_words
+
+    @property
     def window(self) -> int:
         """The most requests that are pulled ahead of the one yielded next."""
         return self._options.window

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from PySide6.QtWidgets import QMenu
 
 from app.contract.base import Query
-from app.contract.doctor import ExaminePlatform
+from app.contract.doctor import ExaminePlatform, ReportPlatform
 from app.contract.platforms import ListPlatformRows, PlatformRow, RemovePlatform
 from app.domain.changes import Subject
 from app.models.rows import Column
@@ -168,7 +168,9 @@ class PlatformsPage(ListPage[PlatformRow]):
     def _on_examine(self) -> None:
         for row in self.chosen_rows()[:1]:
             title = self.tr("Examine {name}").format(name=row.platform.name)
-            open_once(FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self))
+            platform = row.platform.id
+            query, report = ExaminePlatform(platform=platform), ReportPlatform(platform=platform)
+            open_once(FindingsDialog(self.console, title, query, self, report=report))
 
     def _on_transports(self) -> None:
         for row in self.chosen_rows()[:1]:

@@ -1,10 +1,13 @@
 """Findings of an examination: each with its severity and remedy."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QPushButton,
@@ -15,12 +18,15 @@ from PySide6.QtWidgets import (
 
 from app.contract.base import Query
 from app.contract.doctor import Finding, Severity
+from app.domain.display import visible
 from app.domain.units import filled
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.widgets.banner import Banner
 from app.views.widgets.dialog_help import offer_help
-from app.views.widgets.plain import Label, set_title
+from app.views.widgets.plain import Label, set_tip, set_title
+from app.views.widgets.report_file import write_report
 from app.views.widgets.stages import Stages
 from app.views.words import message_text
 from app.workers.answers import Failure
@@ -38,9 +44,17 @@ class FindingsDialog(QDialog):
     """Runs an examination and shows its findings, worst first. Thread: GUI."""
 
     def __init__(
-        self, console: Console, title: str, query: Query[tuple[Finding, ...]], parent: QWidget | None = None
+        self,
+        console: Console,
+        title: str,
+        query: Query[tuple[Finding, ...]],
+        parent: QWidget | None = None,
+        *,
+        report: Query[str] | None = None,
     ) -> None:
+        """Examine at once; ``report`` returns a text that can be saved to be sent to somebody."""
         super().__init__(parent)
+        self._report = report
         self._console = console
         self._query = query
         set_title(self, title)
@@ -59,6 +73,7 @@ class FindingsDialog(QDialog):
         scroll.setWidget(self._list)
         self._stages = Stages(scroll, console.theme, self)
         self._stages.retry_wanted.connect(self._ask)
+        self.banner = Banner(self)
         close = QPushButton(self.tr("Close"), self)
         close.setDefault(True)
         close.clicked.connect(self.accept)
@@ -68,7 +83,17 @@ class FindingsDialog(QDialog):
         layout.addWidget(heading)
         layout.addWidget(self.summary)
         layout.addWidget(self._stages, 1)
-        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        buttons = QHBoxLayout()
+        if report is not None:
+            self.save = QPushButton(self.tr("Save report…"), self)
+            self.save.setAutoDefault(False)
+            set_tip(self.save, self.tr("Everything that was found, as a text with all names blurred"))
+            self.save.clicked.connect(self._on_save)
+            buttons.addWidget(self.save)
+        buttons.addStretch(1)
+        buttons.addWidget(close)
+        layout.addWidget(self.banner)
+        layout.addLayout(buttons)
         offer_help(self)
         self._ask()
 
@@ -120,6 +145,35 @@ class FindingsDialog(QDialog):
         row.addLayout(texts, 1)
         row.addWidget(subject, 0, Qt.AlignmentFlag.AlignTop)
         return card
+
+    def _on_save(self) -> None:
+        if self._report is None:
+            return
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save the report"), "standfast-report.txt", self.tr("Text (*.txt)")
+        )
+        if not chosen:
+            return
+        self.save.setEnabled(False)
+        self.banner.show_text(self.tr("Examining once more for the report…"))
+
+        def write(text: str) -> None:
+            self._console.door.run_apart(
+                partial(write_report, Path(chosen), text),
+                owner=self,
+                on_done=lambda _: self._on_saved(chosen),
+                on_failed=self._on_no_report,
+            )
+
+        self._console.door.ask(self._report, owner=self, on_done=write, on_failed=self._on_no_report)
+
+    def _on_saved(self, file: str) -> None:
+        self.save.setEnabled(True)
+        self.banner.show_success(self.tr("The report is in {file}.").format(file=visible(file)))
+
+    def _on_no_report(self, failure: Failure) -> None:
+        self.save.setEnabled(True)
+        self.banner.show_failure(failure)
 
     def _on_failed(self, failure: Failure) -> None:
         self.summary.setText("")

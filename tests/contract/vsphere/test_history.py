@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
+from app.contract.transports import ProbedMode
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.hypervisor import MarkedHistory, RevertHistory
 from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.restore_point import HistoryMark
-from app.engine.doctor.platform import examine_platform
+from app.engine.doctor.platform import Looks, examine_platform
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere import history
@@ -203,5 +204,11 @@ def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int,
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(hours=hours)
 
-    findings = examine_platform(platform, lambda: logged_in(simulator), lambda _host, _port: None, now)
+    looks = Looks(
+        probe=lambda _host, _port: None,
+        resolve=lambda _host: (),
+        trial=lambda _session, _disk, mode: ProbedMode(mode=mode),
+        now=now,
+    )
+    findings = examine_platform(platform, lambda: logged_in(simulator), looks).findings
     assert code in [finding.code for finding in findings]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, Severity
+from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, ReportPlatform, Severity
+from app.contract.errors import ErrorRow
 from app.contract.platforms import (
     InspectServer,
     ListPlatformRows,
@@ -26,15 +27,29 @@ from app.contract.standbys import (
     RemoveStandby,
     UpdateStandby,
 )
+from app.contract.transports import ProbedMode
+from app.core.access import DiskAddress
 from app.core.clock import SystemClock
-from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
+from app.core.hypervisor import Hypervisor
+from app.domain.errors import (
+    LicenseRefused,
+    NoTransportAvailable,
+    OperationalError,
+    PlatformUnreachable,
+    StandbyUnavailable,
+)
 from app.domain.identity import recorded_protected
-from app.domain.platforms import PlatformIdentity, PrivilegeCheck, WithoutPrivilege
+from app.domain.messages import listed, sentence
+from app.domain.platforms import Platform, PlatformIdentity, PrivilegeCheck, WithoutPrivilege
 from app.domain.reasons import REFUSED
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
-from app.engine.doctor.platform import examine_platform
+from app.domain.states import TransportMode
+from app.engine.doctor.platform import Looks, PortProbe, Resolve, examine_platform
+from app.engine.doctor.report import blurred as blurred_text
+from app.engine.doctor.report import pseudonyms
 from app.engine.doctor.rule import examine_rule
+from app.engine.doctor.ways import Try
 from app.engine.errors import (
     AlreadyRegistered,
     StandbyCopied,
@@ -42,6 +57,7 @@ from app.engine.errors import (
 from app.engine.rules.drafts import rule_of
 from app.engine.standbys.filesystems import read_mark
 from app.repository import Repository
+from app.transport.messages import VDDK_NOT_INSTALLED
 from tests.support.local_hypervisor import PASSWORD
 from tests.support.rule_lab import MORNING, RuleLab, local, once
 
@@ -51,7 +67,7 @@ def codes(findings: tuple[Finding, ...], *severities: Severity) -> set[str]:
 
 
 def text(finding: Finding) -> str:
-    return (finding.message + " " + finding.hint).format_map(dict(finding.params))
+    return sentence(f"{finding.message} {finding.hint}".strip(), finding.params)
 
 
 # --- platforms ---------------------------------------------------------------------------------------------------
@@ -186,13 +202,23 @@ def test_target_paths_that_lead_elsewhere_are_refused(entered: str) -> None:
 # --- the doctor --------------------------------------------------------------------------------------------------
 
 
+def examined(
+    lab: RuleLab,
+    platform: Platform,
+    probe: PortProbe = lambda _host, _port: None,
+    resolve: Resolve = lambda _host: ("192.0.2.7",),
+    trial: Try = lambda _session, _disk, mode: ProbedMode(mode=mode, bytes_per_s=1),
+) -> tuple[Finding, ...]:
+    looks = Looks(probe=probe, resolve=resolve, trial=trial, now=SystemClock().now)
+    return tuple(examine_platform(platform, lambda: lab.factory.connect(platform, PASSWORD), looks).findings)
+
+
 def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
-    lab.host.add_vm("web")
+    lab.host.add_vm("web", powered_on=False)
     (platform,) = lab.engine.ask(ListPlatforms())
-    findings = examine_platform(
-        platform, lambda: lab.factory.connect(platform, PASSWORD), lambda host, port: None, SystemClock().now
-    )
+    findings = examined(lab, platform)
     assert codes(findings) == {
+        "doctor.way_open",
         "doctor.login_works",
         "doctor.version_supported",
         "doctor.licence_fine",
@@ -219,22 +245,55 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
         ),
     )
     (platform,) = lab.engine.ask(ListPlatforms())
-    findings = examine_platform(
-        platform,
-        lambda: lab.factory.connect(platform, PASSWORD),
-        lambda *_: REFUSED.fill(),
-        SystemClock().now,
-    )
+    findings = examined(lab, platform, probe=lambda *_: REFUSED.fill(), resolve=lambda _: REFUSED.fill())
     bad = {text(finding) for finding in findings if finding.severity in (Severity.WARNING, Severity.ERROR)}
     for word in (
         "snap: backups are not possible",
         "create: backups work",
         "cbt: every backup",
         "refused",
+        "cannot be resolved",
         "licence",
     ):
         assert any(word in sentence for sentence in bad), word
     assert not codes(findings) & {"doctor.can_back_up", "doctor.can_restore"}
+
+
+def closed(_session: Hypervisor, _disk: DiskAddress, mode: TransportMode) -> ProbedMode:
+    reason = VDDK_NOT_INSTALLED.fill(mode=mode.name)
+    return ProbedMode(mode=mode, error=ErrorRow.of(NoTransportAvailable(path="x", reasons=listed([reason]))))
+
+
+def test_the_doctor_says_of_each_way_to_a_disk_whether_it_is_open(lab: RuleLab) -> None:
+    (platform,) = lab.engine.ask(ListPlatforms())
+    lab.host.add_vm("running")
+    assert "doctor.no_still_disk" in codes(examined(lab, platform))
+    lab.host.add_vm("still", powered_on=False)
+    findings = examined(lab, platform, trial=closed)
+    assert any("SAN is not used: VDDK is not installed." in text(finding) for finding in findings)
+    assert "doctor.no_way_open" in codes(findings, Severity.ERROR)
+
+
+def test_a_report_tells_everything_and_no_name(lab: RuleLab) -> None:
+    lab.host.add_vm("payroll-db", powered_on=False)
+    (platform,) = lab.engine.ask(ListPlatforms())
+    plain = lab.engine.ask(ReportPlatform(platform=platform.id, blurs_names=False))
+    blurred = lab.engine.ask(ReportPlatform(platform=platform.id))
+    assert "payroll-db" in plain
+    assert platform.address in plain
+    for part in ("doctor.way_open", "NFC_SSL: ", "Privileges of the account", "Standfast "):
+        assert part in plain
+        assert part in blurred
+    for name in ("payroll-db", platform.address, PASSWORD):
+        assert name not in blurred
+    assert "vm-1" in blurred
+    assert len(plain.splitlines()) == len(blurred.splitlines())
+
+
+def test_names_are_blurred_whole_and_alike() -> None:
+    names = pseudonyms(host=["esx01.lab", "esx01"], vm=["web", "web-01"])
+    text = "web-01 on ESX01.lab, esx01 and web; webmail and x-web stay"
+    assert blurred_text(text, names) == "vm-2 on host-2, host-1 and vm-1; webmail and x-web stay"
 
 
 def test_plain_transport_is_off_until_it_is_allowed_and_then_named_by_the_doctor(lab: RuleLab) -> None:

@@ -1,0 +1,111 @@
+"""Trying ways to a disk that nobody writes to; nothing is changed on the platform."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from app.contract.errors import ErrorRow
+from app.contract.transports import ProbedMode
+from app.core.access import DescribesHost, DiskAddress, DiskTransports
+from app.core.cancel import CancelToken
+from app.core.disks import ReadRequest
+from app.core.hypervisor import Hypervisor
+from app.core.tasklog import SilentLog
+from app.domain.errors import OperationalError
+from app.domain.ids import SnapshotId, VmId
+from app.domain.states import TransportMode
+from app.domain.vms import PowerState, VirtualDisk, VmDetails, VmSummary
+
+MIB: Final = 1024 * 1024
+READ_BYTES: Final = 16 * MIB
+"""So much of the disk is read in each mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillDisk:
+    """A disk that nobody writes to."""
+
+    vm: VmSummary
+    disk: VirtualDisk
+    snapshot: SnapshotId | None
+
+    def address(self) -> DiskAddress:
+        """Return how it is opened."""
+        return DiskAddress(
+            vm=self.vm.id,
+            vm_name=self.vm.name,
+            disk_key=self.disk.key,
+            path=self.disk.path,
+            capacity_bytes=self.disk.capacity_bytes,
+            snapshot=self.snapshot,
+            is_delta=self.disk.is_delta,
+            is_encrypted=self.disk.is_encrypted,
+        )
+
+
+class ModeTrial:
+    """Opens a disk in one mode and reads its beginning. Thread: any."""
+
+    def __init__(self, transports: DiskTransports, now: Callable[[], float] = time.monotonic) -> None:
+        """Prepare; ``now`` is a stopwatch."""
+        self._transports = transports
+        self._now = now
+
+    def of(self, hypervisor: Hypervisor, address: DiskAddress, mode: TransportMode) -> ProbedMode:
+        """Return how fast it was read, or why it was not."""
+        try:
+            reader = self._transports.open_reader(
+                hypervisor.disk_access, address, preferred=(mode,), log=SilentLog(), cancel=CancelToken()
+            )
+            with closing(reader):
+                began_s = self._now()
+                done = sum(len(request.buffer) for request in reader.read_many(_beginning(address.capacity_bytes)))
+                took_s = self._now() - began_s
+            host = reader.host_words if isinstance(reader, DescribesHost) else ""
+        except OperationalError as error:
+            return ProbedMode(mode=mode, error=ErrorRow.of(error))
+        return ProbedMode(mode=mode, bytes_per_s=round(done / max(took_s, 1e-6)), host_words=host)
+
+
+def find_still(hypervisor: Hypervisor, vm: VmId | None) -> StillDisk | None:
+    """Return a disk that nobody writes to, of one VM or of the first that has one; None when there is none.
+
+    Raises:
+        VmNotFound: there is no such VM.
+        OperationalError: the platform cannot be asked.
+    """
+    if vm is not None:
+        return _still_of(hypervisor, hypervisor.vm_details(vm))
+    inventory = hypervisor.list_vms()
+    likely = [one for one in inventory if one.power_state is PowerState.OFF]
+    likely += [one for one in inventory if one.power_state is not PowerState.OFF and one.snapshot_count]
+    for summary in likely:
+        try:
+            found = _still_of(hypervisor, hypervisor.vm_details(summary.id))
+        except OperationalError:
+            continue  # gone or not reachable: another one will do
+        if found is not None:
+            return found
+    return None
+
+
+def _still_of(hypervisor: Hypervisor, details: VmDetails) -> StillDisk | None:
+    snapshot: SnapshotId | None = None
+    disks = details.disks
+    if details.summary.power_state is not PowerState.OFF:
+        if not details.snapshots:
+            return None
+        snapshot = details.snapshots[-1].id
+        disks = hypervisor.frozen_disks(details.summary.id, snapshot)
+    readable = [disk for disk in disks if disk.unsupported_reason is None and disk.capacity_bytes]
+    plain = [disk for disk in readable if not disk.is_encrypted]
+    chosen = next(iter([*plain, *readable]), None)
+    return None if chosen is None else StillDisk(details.summary, chosen, snapshot)
+
+
+def _beginning(capacity_bytes: int) -> Iterator[ReadRequest]:
+    end = min(capacity_bytes, READ_BYTES)
+    for start in range(0, end, MIB):
+        yield ReadRequest(start, memoryview(bytearray(min(MIB, end - start))))
