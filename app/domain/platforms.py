@@ -185,3 +185,5 @@ class PrivilegeCheck:
     for_restore: bool
     is_granted: bool
     without_it: WithoutPrivilege = WithoutPrivilege.NOTHING_WORKS
+    missing_at: str = ""
+    """Name of the object that it is missing at; empty: at the one that was asked about."""

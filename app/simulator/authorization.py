@@ -6,7 +6,7 @@ from typing import Any
 
 from pyVmomi import VmomiSupport, vim
 
-from app.simulator.calls import Call
+from app.simulator.calls import Call, places_of
 from app.simulator.objects import Lazy
 from app.simulator.spec import UserSpec
 from app.simulator.wellknown import well_known
@@ -64,15 +64,20 @@ class SimAuthorizationManager(WorldObject):
 
     def HasPrivilegeOnEntity(self, call: Call, *, entity: Any, sessionId: str, privId: list[str]) -> Any:
         """Return which privileges a session has on an entity."""
-        self.world.get(entity)
-        return VmomiSupport.GetVmodlType("boolean[]")([self._holds(sessionId, privilege) for privilege in privId])
+        places = places_of(self.world.get(entity))
+        answers = [self._holds(sessionId, privilege, places) for privilege in privId]
+        return VmomiSupport.GetVmodlType("boolean[]")(answers)
 
     def HasPrivilegeOnEntities(
         self, call: Call, *, entity: list[Any], sessionId: str, privId: list[str]
     ) -> list[vim.AuthorizationManager.EntityPrivilege]:
         """Return which privileges a session has on entities."""
-        granted = {privilege: self._holds(sessionId, privilege) for privilege in privId}
-        return [self._entity_privilege(ref, granted) for ref in entity]
+        found = []
+        for ref in entity:
+            places = places_of(self.world.get(ref))
+            granted = {privilege: self._holds(sessionId, privilege, places) for privilege in privId}
+            found.append(self._entity_privilege(ref, granted))
+        return found
 
     def HasUserPrivilegeOnEntities(
         self, call: Call, *, entities: list[Any], userName: str, privId: list[str]
@@ -116,11 +121,11 @@ class SimAuthorizationManager(WorldObject):
             raise vim.fault.NotFound(msg=f"There is no role {roleId}.")
         return [permission for permission in self._permissions() if permission.roleId == roleId]
 
-    def _holds(self, session_key: str, privilege: str) -> bool:
+    def _holds(self, session_key: str, privilege: str, places: frozenset[str]) -> bool:
         session = self.world.sessions.by_key(session_key)
         if session is None:
             raise vim.fault.NotFound(msg=f"There is no session {session_key}.")
-        return session.holds(privilege)
+        return session.holds(privilege, places)
 
     def _entity_privilege(self, ref: Any, granted: dict[str, bool]) -> vim.AuthorizationManager.EntityPrivilege:
         kind: Any = vim.AuthorizationManager.PrivilegeAvailability

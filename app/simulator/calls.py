@@ -63,7 +63,7 @@ class Call:
             raise vim.fault.NotAuthenticated(
                 msg="The session is not authenticated.", object=obj.ref, privilegeId=privilege
             )
-        if not self.session.holds(privilege):
+        if not self.session.holds(privilege, places_of(obj)):
             raise vim.fault.NoPermission(
                 msg="Permission to perform this operation was denied.", object=obj.ref, privilegeId=privilege
             )
@@ -85,3 +85,16 @@ class Call:
             cancelable: True when ``run`` calls ``progress.check()`` now and then.
         """
         return self.tasks.start(obj, wsdl_name, run, user=self.user, cancelable=cancelable)
+
+
+def places_of(obj: HasRef) -> frozenset[str]:
+    """Return the names of an object of the inventory and of everything above it; none for what is not in it."""
+    found: set[str] = set()
+    current: SimObject | None = obj if isinstance(obj, SimObject) else None
+    while current is not None:
+        above = current.properties.get("parent") or current.properties.get("vm")
+        if "name" in current.properties:
+            found.add(str(current.properties["name"]))
+        moid = getattr(above, "_moId", None)
+        current = None if moid is None else current.store.find(moid)
+    return frozenset(found)

@@ -28,12 +28,21 @@ class ClientSession:
         """The session's public key, which is not its cookie."""
         return str(self.facts.key)
 
-    def holds(self, privilege: str) -> bool:
-        """Return whether the account has a privilege."""
+    def holds(self, privilege: str, places: frozenset[str] = frozenset()) -> bool:
+        """Return whether the account has a privilege.
+
+        Args:
+            privilege: its id.
+            places: names of an object and of everything above it; none for what is nowhere in the inventory.
+        """
         if self.user is None:
             return privilege == "System.Anonymous"
+        if privilege.startswith("System."):
+            return True
+        if self.user.granted_at and places and self.user.granted_at.isdisjoint(places):
+            return False
         granted = self.user.privileges
-        return granted is None or privilege in granted or privilege.startswith("System.")
+        return granted is None or privilege in granted
 
     def part(self, kind: type[P]) -> P:
         """Return what a part of the simulator keeps for this session, made empty when first asked for.

@@ -51,6 +51,8 @@ class UserSpec:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     """By default a random one, so that other users of this machine cannot log in."""
     privileges: frozenset[str] | None = None
+    granted_at: frozenset[str] = frozenset()
+    """Names of folders, VMs, datastores, pools and networks at and below which it has them; empty: everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.domain.ids import VmId
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
+from app.vsphere.names import unescaped
 from app.vsphere.properties import read
 from app.vsphere.session import Connection
 
@@ -46,6 +47,15 @@ RESTORE = (
 
 _INSTEAD = {"VirtualMachine.Provisioning.GetVmFiles": "VirtualMachine.Provisioning.DiskRandomRead"}
 """What does as well: disks are read with the ticket for all files of a VM, or else with one for each disk."""
+_VM = "vm"
+_PLACES = (
+    ("Datastore.", "datastore"),
+    ("Network.", "network"),
+    ("Resource.", "resourcePool"),
+    ("VirtualMachine.Inventory.", "parent"),
+)
+"""By the beginnings of their ids, the privileges that are needed on what a VM uses; a role on a folder of VMs does
+not reach it."""
 _WITHOUT = {
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
@@ -59,20 +69,65 @@ def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[Privil
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    names = tuple(dict.fromkeys((*BACKUP, *RESTORE)))
-    entity = connection.content.rootFolder if vm is None else connection.vm(vm)
     row = read(connection.query(), connection.content.sessionManager, "currentSession")
     session: Any = row.get("currentSession")
-    asked = (*names, *_INSTEAD.values())
-    answer = connection.content.authorizationManager.HasPrivilegeOnEntity(entity, session.key, list(asked))
-    granted = {name for name, has in zip(asked, answer, strict=True) if has}
-    return tuple(
-        PrivilegeCheck(
-            privilege=name,
-            for_backup=name in BACKUP,
-            for_restore=name in RESTORE,
-            is_granted=name in granted or _INSTEAD.get(name) in granted,
-            without_it=_WITHOUT.get(name, WithoutPrivilege.NOTHING_WORKS),
+    surroundings = _Surroundings(connection, session.key, vm)
+    checks = []
+    for name in dict.fromkeys((*BACKUP, *RESTORE)):
+        lacking = surroundings.lacking(name)
+        if lacking is not None and name in _INSTEAD:
+            lacking = surroundings.lacking(_INSTEAD[name])
+        checks.append(
+            PrivilegeCheck(
+                privilege=name,
+                for_backup=name in BACKUP,
+                for_restore=name in RESTORE,
+                is_granted=lacking is None,
+                without_it=_WITHOUT.get(name, WithoutPrivilege.NOTHING_WORKS),
+                missing_at=lacking or "",
+            )
         )
-        for name in names
-    )
+    return tuple(checks)
+
+
+class _Surroundings:
+    """The objects around a VM that privileges are needed on, and what an account may do with each. Thread: one."""
+
+    def __init__(self, connection: Connection, session_key: str, vm: VmId | None) -> None:
+        self._connection = connection
+        self._session_key = session_key
+        self._places = self._of_top() if vm is None else self._of_vm(vm)
+        self._granted: dict[str, frozenset[str]] = {}
+
+    def lacking(self, privilege: str) -> str | None:
+        """Return the name of an object that a privilege is missing on; None when it is on all that need it."""
+        for place in self._places.get(_place_of(privilege), self._places[_VM]):
+            if privilege not in self._granted_at(place):
+                row = read(self._connection.query(), place, "name")
+                return unescaped(row.get("name") or "")
+        return None
+
+    def _of_top(self) -> dict[str, tuple[Any, ...]]:
+        return {_VM: (self._connection.content.rootFolder,)}
+
+    def _of_vm(self, vm: VmId) -> dict[str, tuple[Any, ...]]:
+        reference = self._connection.vm(vm)
+        row = read(self._connection.query(), reference, "parent", "datastore", "network", "resourcePool")
+        lists = {kind: tuple(row.get(kind) or ()) for kind in ("datastore", "network")}
+        single = {kind: (row.get(kind),) for kind in ("parent", "resourcePool") if row.get(kind) is not None}
+        return {_VM: (reference,), **{kind: found for kind, found in lists.items() if found}, **single}
+
+    def _granted_at(self, place: Any) -> frozenset[str]:
+        known = self._granted.get(place._moId)
+        if known is None:
+            asked = list(dict.fromkeys((*BACKUP, *RESTORE, *_INSTEAD.values())))
+            manager = self._connection.content.authorizationManager
+            answer = manager.HasPrivilegeOnEntity(place, self._session_key, asked)
+            known = frozenset(name for name, has in zip(asked, answer, strict=True) if has)
+            self._granted[place._moId] = known
+        return known
+
+
+def _place_of(privilege: str) -> str:
+    """Return which of a VM's surroundings a privilege is needed on; the VM itself for most."""
+    return next((kind for prefix, kind in _PLACES if privilege.startswith(prefix)), _VM)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.contract.doctor import Finding
+from app.contract.doctor import Finding, Severity
 from app.contract.transports import ProbedMode
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
 from app.domain.clocks import differs
@@ -23,6 +23,7 @@ OLDEST_API = (6, 5)
 NFC_PORT = 902
 _CONNECT_TIMEOUT_S = 4.0
 _MOST_HOSTS = 64
+_MOST_FOLDERS = 16
 
 Connect = Callable[[], Hypervisor]
 PortProbe = Callable[[str, int], Message | None]
@@ -99,18 +100,34 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
         yield _clock(platform, hypervisor, looks.now)
     if isinstance(hypervisor, Examinable):
         yield from _license(platform, hypervisor)
-        yield from privileges(platform.name, hypervisor, noted=found)
     try:
         found.vms = hypervisor.list_vms()
     except OperationalError as error:
         yield kinds.of_error(platform.name, error)
         return
+    if isinstance(hypervisor, Examinable):
+        yield from _rights(platform, hypervisor, found)
     hosts = sorted({vm.host for vm in found.vms if vm.host})
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
     tried = try_ways(platform, hypervisor, looks.trial)
     found.modes = tried.modes
     yield from tried.findings
+
+
+def _rights(platform: Platform, hypervisor: Examinable, found: Examination) -> Iterator[Finding]:
+    """Yield what the account may not do: at the top or, where its role was given further down, where VMs are."""
+    top = list(privileges(platform.name, hypervisor, noted=found))
+    samples = list({(vm.datacenter_id, vm.folder_id or vm.id): vm for vm in found.vms}.values())[:_MOST_FOLDERS]
+    if not samples or all(finding.severity is Severity.OK for finding in top):
+        yield from top
+        return
+    told: list[Finding] = []
+    for vm in samples:
+        for finding in privileges(vm.name, hypervisor, vm.id):
+            if finding not in told:
+                told.append(finding)
+                yield finding
 
 
 def _names(hosts: Iterable[str], resolve: Resolve, found: Examination) -> Iterator[Finding]:
@@ -160,7 +177,7 @@ def privileges(
         noted.privileges = checks
     missing = [check for check in checks if not check.is_granted]
     for check in missing:
-        yield _missing_kind(check).about(subject, privilege=check.privilege)
+        yield _missing_kind(check).about(check.missing_at or subject, privilege=check.privilege)
     if not any(check.for_backup for check in missing):
         yield kinds.CanBackUp.about(subject)
     if not any(check.for_restore for check in missing):

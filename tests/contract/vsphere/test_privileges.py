@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from app.contract.transports import ProbedMode
 from app.core.access import AccessMode
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.domain.ids import TaskId
 from app.domain.vms import PowerState, VmPlacement
+from app.engine.doctor.platform import Looks, examine_platform
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere import privileges
@@ -110,6 +112,57 @@ def test_the_doctor_names_exactly_what_the_account_lacks(simulator: VSphereSimul
             granted = {check.privilege for check in checked if check.is_granted}
             assert granted == documented(user)
             assert {check.privilege for check in checked if check.for_backup} == documented("backup")
+
+
+@pytest.fixture(scope="module")
+def divided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VSphereSimulator]:
+    """Accounts with their roles on a folder of VMs only, and on what those VMs use as well."""
+    both = documented("backup") | documented("restore")
+    spec = SimulatorSpec(
+        vms=(
+            VmSpec(name="web-01", disks=(DISK,), folder=("Production",), powered_on=False),
+            VmSpec(name="lab-01", disks=(DISK,), folder=("Laboratory",), powered_on=False),
+        ),
+        users=(
+            ADMINISTRATOR,
+            UserSpec(name="folder", password="f", privileges=both, granted_at=frozenset({"Production"})),
+            UserSpec(
+                name="around",
+                password="a",
+                privileges=both,
+                granted_at=frozenset({"Production", "ds1", "VM Network", "Resources"}),
+            ),
+        ),
+    )
+    with VSphereSimulator(spec, tmp_path_factory.mktemp("divided") / "vc") as simulator:
+        yield simulator
+
+
+def test_a_role_on_a_folder_does_not_reach_what_its_vms_use(divided: VSphereSimulator) -> None:
+    with connect(divided, "folder", "f") as hypervisor:
+        web = next(vm for vm in hypervisor.list_vms() if vm.name == "web-01")
+        missing = {
+            one.privilege: one.missing_at for one in hypervisor.check_privileges(web.id) if not one.is_granted
+        }
+    assert missing["Datastore.Browse"] == "ds1"
+    assert missing["Resource.AssignVMToPool"] == "Resources"
+    assert not any(name.startswith("VirtualMachine.") for name in missing)
+
+
+def test_the_doctor_looks_where_vms_are_when_the_top_has_no_role(divided: VSphereSimulator) -> None:
+    platform = replace(platform_of(divided), user="around")
+    looks = Looks(
+        probe=lambda _host, _port: None,
+        resolve=lambda _host: (),
+        trial=lambda _session, _disk, mode: ProbedMode(mode=mode),
+        now=SystemClock().now,
+    )
+    found = examine_platform(platform, lambda: connect(divided, "around", "a"), looks).findings
+    said = {(finding.code, finding.subject) for finding in found}
+    assert ("doctor.can_back_up", "web-01") in said
+    assert ("doctor.can_restore", "web-01") in said
+    assert ("doctor.privilege_missing_backup", "lab-01") in said
+    assert ("doctor.can_back_up", "lab-01") not in said
 
 
 def test_a_certificate_is_shown_before_anything_is_sent(simulator: VSphereSimulator) -> None:
