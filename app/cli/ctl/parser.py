@@ -140,6 +140,16 @@ def _platforms(subjects: "Commands") -> None:
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
     _command(commands, "remove", "registration.remove_platform", "forget one").add_argument("name")
     _command(commands, "test", "registration.test_platform", "log in to one").add_argument("name")
+    words = "show the order in which the ways to its disks are tried, or choose it"
+    order = _command(commands, "transports", "transports.order_transports", words)
+    order.add_argument("name")
+    order.add_argument("modes", nargs="*", help="san hotadd nfs nfc_ssl nfc https; those left out come last")
+    words = "open a disk that nobody writes to in every transport mode, and read its beginning"
+    _command(commands, "probe", "transports.probe_transports", words).add_argument("name")
+    report = _command(commands, "report", "transports.report_platform", "examine one and write a report")
+    report.add_argument("name")
+    report.add_argument("file")
+    report.add_argument("--names", action="store_true", help="leave the names in it as they are")
 
 
 def _standbys(subjects: "Commands") -> None:
