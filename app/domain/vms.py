@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.errors import OperationalError
 from app.domain.ids import SnapshotId, VmId
 from app.domain.messages import Message
+from app.domain.reach import HostConnection, SystemRole, VmConnection, why_unreached
 
 
 class PowerState(Enum):
@@ -50,6 +52,15 @@ class VmSummary:
     folder_id: str = ""
     """The platform's id of the folder that the VM is in; empty for a VM of a vApp."""
     host_id: str = ""
+    connection: VmConnection = VmConnection.CONNECTED
+    host_connection: HostConnection = HostConnection.CONNECTED
+    system_role: SystemRole | None = None
+    """What it does for the platform itself; None for every VM of the platform's users."""
+
+    @property
+    def unreached(self) -> OperationalError | None:
+        """Why the platform does not reach it now, None when it does."""
+        return why_unreached(self.name, self.host, self.connection, self.host_connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

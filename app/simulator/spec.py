@@ -1,6 +1,7 @@
 """What a simulated vSphere consists of, as values: the whole inventory, its users and its license."""
 
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -100,6 +101,10 @@ class VmSpec:
     memory_mb: int = 1024
     change_tracking: bool = False
     template: bool = False
+    managed_by: tuple[str, str] | None = None
+    """Key of the extension that manages it, and the type that the extension calls it; None: nothing does."""
+    extra_config: tuple[tuple[str, str], ...] = ()
+    """Further advanced settings."""
     encrypted: bool = False
     """True encrypts its home and its disks with a key that the hosts have."""
     disk_files: bool = True
@@ -213,6 +218,23 @@ def demo_spec(*, flavour: Flavour = Flavour.VCENTER, version: Version = "8.0.3",
                 guest_id="windows2019srv_64Guest",
             ),
         ),
+    )
+
+
+def cluster_agent(number: int, *, embedded: bool = False) -> VmSpec:
+    """Return a VM of vSphere Cluster Services, as vCenter makes them since 7.0 U1, and embedded ones since 8.0 U3.
+
+    Source: knowledge base article 370219 of the vendor.
+    """
+    return VmSpec(
+        name=f"vCLS-{uuid.uuid5(uuid.NAMESPACE_OID, str(number))}",
+        disks=() if embedded else (DiskSpec(capacity_bytes=4 * MIB, filesystem=False),),
+        folder=("vCLS",),
+        guest_id="crxSys1Guest" if embedded else "other3xLinux64Guest",
+        cpus=1,
+        memory_mb=128,
+        managed_by=("VirtualCenter", "vcls-entity") if embedded else ("com.vmware.vim.eam", "cluster-agent"),
+        extra_config=(("HDCS.agent", "true"), *((("vCLSCRX.agent", "true"),) if embedded else ())),
     )
 
 

@@ -188,6 +188,24 @@ class PortClosed(FindingKind):
     )
 
 
+class HostDisconnected(FindingKind):
+    """vCenter has let a host go."""
+
+    code = "doctor.host_disconnected"
+    severity = Severity.WARNING
+    message_template = "The host is disconnected from vCenter: its VMs cannot be backed up"
+    hint_template = "Connect the host again in vCenter."
+
+
+class HostSilent(FindingKind):
+    """A host does not answer vCenter."""
+
+    code = "doctor.host_silent"
+    severity = Severity.WARNING
+    message_template = "The host does not answer vCenter: its VMs cannot be backed up"
+    hint_template = "Look whether the host runs and its management network works."
+
+
 # --- VMs -------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
+from app.domain.reach import HostConnection
 from app.domain.reasons import reason_of
 from app.domain.vms import VmSummary
 from app.engine.doctor import kinds, waykinds
@@ -106,11 +107,22 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
         yield kinds.of_error(platform.name, error)
         return
     hosts = sorted({vm.host for vm in found.vms if vm.host})
+    yield from _away(found.vms)
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
     tried = try_ways(platform, hypervisor, looks.trial)
     found.modes = tried.modes
     yield from tried.findings
+
+
+def _away(vms: Iterable[VmSummary]) -> Iterator[Finding]:
+    """Yield the hosts that the platform itself does not reach."""
+    hosts = {vm.host: vm.host_connection for vm in vms if vm.host}
+    for host in sorted(hosts):
+        if hosts[host] is HostConnection.DISCONNECTED:
+            yield kinds.HostDisconnected.about(host)
+        elif hosts[host] is HostConnection.NOT_RESPONDING:
+            yield kinds.HostSilent.about(host)
 
 
 def _names(hosts: Iterable[str], resolve: Resolve, found: Examination) -> Iterator[Finding]:

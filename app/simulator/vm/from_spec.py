@@ -102,6 +102,8 @@ def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple
             firmware=spec.firmware,
             template=spec.template,
             change_tracking=spec.change_tracking,
+            managed_by=spec.managed_by,
+            extra_config=spec.extra_config,
         ),
         link_controllers(_devices(world, spec, place, macs)),
     )
