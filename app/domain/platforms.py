@@ -173,6 +173,8 @@ class WithoutPrivilege(Enum):
     """Every backup reads whole disks."""
     FEWER_FILES = "fewer_files"
     """The NVRAM and the .vmx file are not in the restore points."""
+    TEMPLATES_AS_VMS = "templates_as_vms"
+    """Templates are restored as VMs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,8 @@ class VmDetails:
     summary: VmSummary
     disks: tuple[VirtualDisk, ...]
     snapshots: tuple["SnapshotInfo", ...]
+    version: str = ""
+    """Changes whenever the VM's configuration or power state does; empty where the platform does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +108,24 @@ class SnapshotInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenVm:
-    """A VM's disks as a fresh snapshot holds them still."""
+class QuietVm:
+    """A VM's disks that nobody writes on."""
 
-    snapshot: SnapshotId
+    snapshot: SnapshotId | None = None
+    """None for a template, which has none and needs none."""
     disks: tuple[VirtualDisk, ...]
-    """Only the disks that take part in the snapshot, with their frozen paths and change ids."""
+    """Only the disks that can be read, and take part in the snapshot, with their frozen paths and change ids."""
     crash_consistent: bool
     """True when the guest was not quiesced, though perhaps it was asked for."""
     quiesce_failure: Message | None = None
     """Why quiescing was given up, when it was asked for and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenVm(QuietVm):
+    """A VM's disks as a fresh snapshot holds them still."""
+
+    snapshot: SnapshotId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,3 +186,5 @@ class CreatedVm:
     """What could not be made as it was, such as a network that does not exist."""
     identity_warnings: tuple[Message, ...] = ()
     """What another VM has of its identity; it may be given to it once that VM is gone."""
+    was_template: bool = False
+    """True when the saved VM was a template, which the new one is not yet."""

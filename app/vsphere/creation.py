@@ -218,7 +218,13 @@ class Creation:
         if nvram is not None and not is_encrypted(job.saved.config):
             warnings += self._stored_nvram(vm, job, config, nvram)
         lacking = tuple(_changed_identity(job, config, devices))
-        return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)
+        return CreatedVm(
+            id=vm,
+            disks=disks,
+            warnings=tuple(warnings),
+            identity_warnings=lacking,
+            was_template=bool(job.saved.config.template),
+        )
 
     def _reconfigured(self, vm: VmId, spec: Any) -> list[Message]:
         waiting = Waiting(

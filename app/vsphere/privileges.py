@@ -37,6 +37,7 @@ RESTORE = (
     "VirtualMachine.Config.Memory",
     "VirtualMachine.Config.Settings",
     "VirtualMachine.Config.Rename",
+    "VirtualMachine.Provisioning.MarkAsTemplate",
     "VirtualMachine.Interact.PowerOn",
     "VirtualMachine.Interact.PowerOff",
     "Datastore.AllocateSpace",
@@ -48,6 +49,7 @@ _INSTEAD = {"VirtualMachine.Provisioning.GetVmFiles": "VirtualMachine.Provisioni
 """What does as well: disks are read with the ticket for all files of a VM, or else with one for each disk."""
 _WITHOUT = {
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
+    "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
     "Datastore.FileManagement": WithoutPrivilege.FEWER_FILES,
 }

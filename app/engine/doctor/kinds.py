@@ -169,6 +169,15 @@ class PrivilegeForFiles(FindingKind):
     hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
 
 
+class PrivilegeForTemplates(FindingKind):
+    """Without it a restored template is a VM."""
+
+    code = "doctor.privilege_templates"
+    severity = Severity.WARNING
+    message_template = "The account lacks {privilege}: templates are restored as VMs"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
 class PortOpen(FindingKind):
     """A port of a host can be reached."""
 
@@ -273,6 +282,14 @@ class TrackingUnsupported(FindingKind):
     severity = Severity.WARNING
     message_template = "The VM does not support changed block tracking: every backup reads whole disks"
     hint_template = "Raise the VM's hardware version to 7 or newer while it is powered off."
+
+
+class TemplateIsRead(FindingKind):
+    """It is a template."""
+
+    code = "doctor.template"
+    severity = Severity.NOTICE
+    message_template = "It is a template: each backup reads all that holds data, without a snapshot"
 
 
 class SnapshotsThere(FindingKind):

@@ -184,6 +184,8 @@ def _missing_kind(check: PrivilegeCheck) -> type[kinds.FindingKind]:
         return kinds.PrivilegeForTracking
     if check.without_it is WithoutPrivilege.FEWER_FILES:
         return kinds.PrivilegeForFiles
+    if check.without_it is WithoutPrivilege.TEMPLATES_AS_VMS:
+        return kinds.PrivilegeForTemplates
     return kinds.PrivilegeMissingForBackup if check.for_backup else kinds.PrivilegeMissingForRestore
 
 

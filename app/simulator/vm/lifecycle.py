@@ -1,8 +1,9 @@
 """Unregisters and deletes VMs, and makes templates of them and VMs of templates."""
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
+from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import release
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
@@ -109,31 +110,46 @@ def mark_as_template(vm: Machine) -> None:
     Raises:
         vim.fault.InvalidPowerState: it runs.
         vim.fault.TaskInProgress: it is busy.
+        vmodl.fault.NotSupported: it is on a single host.
     """
+    vm.refuse_unconnected()
     vm.refuse_while_busy()
+    if not vm.world.spec.is_vcenter:
+        raise vmodl.fault.NotSupported(msg="The operation is not supported on the object.")
     if vm.power_state != "poweredOff":
         raise wrong_state(vm, "poweredOff")
     _set_template(vm, is_template=True)
 
 
-def mark_as_vm(vm: Machine, host: vim.HostSystem | None) -> None:
-    """Make a VM of a template.
+def mark_as_vm(vm: Machine, pool: vim.ResourcePool, host: vim.HostSystem | None) -> None:
+    """Make a VM of a template, in a resource pool.
 
     Raises:
         vim.fault.InvalidState: it is none.
         vim.fault.TaskInProgress: it is busy.
+        vmodl.fault.InvalidArgument: the pool is not one of the host.
+        vmodl.fault.NotSupported: it is on a single host.
     """
+    vm.refuse_unconnected()
     vm.refuse_while_busy()
+    if not vm.world.spec.is_vcenter:
+        raise vmodl.fault.NotSupported(msg="The operation is not supported on the object.")
     if not vm.config.template:
         raise vim.fault.InvalidState(msg="It is no template.")
-    target = vm.world.inventory.host_of(host)
-    if target is not None:
-        vm.set_host(target)
+    target = vm.world.inventory.host_of(host) or vm.host
+    wanted = vm.world.get(pool)
+    if not isinstance(wanted, ResourcePool) or target not in wanted.owner.hosts:
+        raise vmodl.fault.InvalidArgument(
+            msg="A specified parameter was not correct: pool", invalidProperty="pool"
+        )
+    vm.set_host(target)
+    vm.set_pool(wanted)
     _set_template(vm, is_template=False)
 
 
 def _set_template(vm: Machine, *, is_template: bool) -> None:
     with vm.world.lock:
-        vm.set_config(changed(vm.config, template=is_template))
+        now = vm.world.now()
+        vm.set_config(changed(vm.config, template=is_template, modified=now, changeVersion=now.isoformat()))
         vm.refresh("resourcePool")
     layout.save_configuration(vm)

@@ -224,6 +224,15 @@ class Machine(Entity):
             self.host = host
             self.refresh("runtime", "summary")
 
+    def set_pool(self, pool: ResourcePool) -> None:
+        """Move the VM to another resource pool."""
+        with self.world.lock:
+            for place in (self.pool, pool):
+                others = [ref for ref in place.properties["vm"] if ref != self.ref]
+                place.set(vm=[*others, self.ref] if place is pool else others)
+            self.pool = pool
+            self.refresh("resourcePool")
+
     def snapshots_changed(self) -> None:
         """Announce that snapshots or the disks' files changed."""
         with self.world.lock:

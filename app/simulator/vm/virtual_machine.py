@@ -123,7 +123,7 @@ class VirtualMachine(Machine):
         self, call: Call, *, pool: vim.ResourcePool, host: vim.HostSystem | None = None
     ) -> None:
         """Make a VM of the template."""
-        lifecycle.mark_as_vm(self, host)
+        lifecycle.mark_as_vm(self, pool, host)
 
     def RefreshStorageInfo(self, call: Call) -> None:
         """Measure the VM's files again."""
