@@ -51,6 +51,8 @@ class VmSummary:
     """Names of the folders above the datacenter and its own, joined by slashes."""
     folder_id: str = ""
     """The platform's id of the folder that the VM is in; empty for a VM of a vApp."""
+    vapp_id: str = ""
+    """The platform's id of the vApp that the VM is in; empty outside of vApps."""
     host_id: str = ""
     connection: VmConnection = VmConnection.CONNECTED
     host_connection: HostConnection = HostConnection.CONNECTED
@@ -152,6 +154,8 @@ class VmPlacement:
     """Names of the folders below the datacenter, ``()`` for its own. None: the one the VM came from."""
     folder_id: str | None = None
     """Id of the folder; before ``folder`` where the datacenter has it."""
+    vapp_id: str | None = None
+    """Id of the vApp; before both folders where the host has it."""
     host: str | None = None
     """Id, or a name that only one has."""
     datastore: str | None = None

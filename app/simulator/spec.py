@@ -86,7 +86,7 @@ class VmSpec:
     folder: tuple[str, ...] = ()
     """Names of the folders below the datacenter's VM folder."""
     resource_pool: tuple[str, ...] = ()
-    """Names of the resource pools from below the root pool down."""
+    """Names of the resource pools and vApps from below the root pool down; a VM of a vApp is in no folder."""
     host: str | None = None
     """None: spread over the hosts."""
     datastore: str | None = None
@@ -130,6 +130,18 @@ class DatacenterSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VAppSpec:
+    """A vApp of a vCenter."""
+
+    path: tuple[str, ...]
+    """Names of the resource pools and vApps from below the root pool down to it."""
+    folder: tuple[str, ...] = ()
+    """Names of the folders below the datacenter's VM folder; one inside of another vApp is in none."""
+    datacenter: str | None = None
+    """Path of its datacenter; None: the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSpec:
     """A whole simulated vSphere."""
 
@@ -142,6 +154,8 @@ class SimulatorSpec:
     more_datacenters: tuple[DatacenterSpec, ...] = ()
     resource_pools: tuple[tuple[str, ...], ...] = ()
     """Resource pools of the first datacenter: their names from below the root pool down, parents first."""
+    vapps: tuple[VAppSpec, ...] = ()
+    """Those above others first; only a vCenter has them."""
     abandoned_session_s: float = 0.0
     """How long an NFC session that was not closed keeps its disks locked; 1800 on real hosts."""
     backup_address: str | None = None

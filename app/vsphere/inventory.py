@@ -193,7 +193,7 @@ def _parent_of(vm: LightRow) -> Ref | None:
 def summary_of(vm: LightRow, places: Places) -> VmSummary:
     """Make the inventory's row of a VM; what an unreachable VM does not report stays empty."""
     location = places.location(_parent_of(vm))
-    parent, host = vm.reference("parent"), vm.reference("runtime.host")
+    parent, vapp, host = vm.reference("parent"), vm.reference("parentVApp"), vm.reference("runtime.host")
     disks = vm.values.get("config.hardware.device")
     snapshots = vm.values.get("snapshot")
     return VmSummary(
@@ -211,6 +211,7 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         datacenter_path=location.path,
         folder=location.folder,
         folder_id=parent.moid if parent is not None else "",
+        vapp_id=vapp.moid if vapp is not None else "",
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
         disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,
         change_tracking_supported=vm.flag("capability.changeTrackingSupported"),

@@ -42,6 +42,7 @@ RESTORE = (
     "VirtualMachine.Interact.PowerOff",
     "Datastore.AllocateSpace",
     "Resource.AssignVMToPool",
+    "VApp.AssignVM",
     "Network.Assign",
 )
 
@@ -49,6 +50,7 @@ _INSTEAD = {"VirtualMachine.Provisioning.GetVmFiles": "VirtualMachine.Provisioni
 """What does as well: disks are read with the ticket for all files of a VM, or else with one for each disk."""
 _WITHOUT = {
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
+    "VApp.AssignVM": WithoutPrivilege.NOT_INTO_VAPPS,
     "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
     "Datastore.FileManagement": WithoutPrivilege.FEWER_FILES,

@@ -17,7 +17,7 @@ from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, Withou
 from app.domain.reach import HostConnection
 from app.domain.reasons import reason_of
 from app.domain.vms import VmSummary
-from app.engine.doctor import kinds, waykinds
+from app.engine.doctor import kinds, privilegekinds, waykinds
 from app.engine.doctor.ways import Try, try_ways
 
 OLDEST_API = (6, 5)
@@ -174,19 +174,25 @@ def privileges(
     for check in missing:
         yield _missing_kind(check).about(subject, privilege=check.privilege)
     if not any(check.for_backup for check in missing):
-        yield kinds.CanBackUp.about(subject)
+        yield privilegekinds.CanBackUp.about(subject)
     if not any(check.for_restore for check in missing):
-        yield kinds.CanRestore.about(subject)
+        yield privilegekinds.CanRestore.about(subject)
+
+
+_MISSING: dict[WithoutPrivilege, type[kinds.FindingKind]] = {
+    WithoutPrivilege.WHOLE_DISKS: privilegekinds.PrivilegeForTracking,
+    WithoutPrivilege.FEWER_FILES: privilegekinds.PrivilegeForFiles,
+    WithoutPrivilege.TEMPLATES_AS_VMS: privilegekinds.PrivilegeForTemplates,
+    WithoutPrivilege.NOT_INTO_VAPPS: privilegekinds.PrivilegeForVApps,
+}
 
 
 def _missing_kind(check: PrivilegeCheck) -> type[kinds.FindingKind]:
-    if check.without_it is WithoutPrivilege.WHOLE_DISKS:
-        return kinds.PrivilegeForTracking
-    if check.without_it is WithoutPrivilege.FEWER_FILES:
-        return kinds.PrivilegeForFiles
-    if check.without_it is WithoutPrivilege.TEMPLATES_AS_VMS:
-        return kinds.PrivilegeForTemplates
-    return kinds.PrivilegeMissingForBackup if check.for_backup else kinds.PrivilegeMissingForRestore
+    if check.without_it in _MISSING:
+        return _MISSING[check.without_it]
+    if check.for_backup:
+        return privilegekinds.PrivilegeMissingForBackup
+    return privilegekinds.PrivilegeMissingForRestore
 
 
 def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:

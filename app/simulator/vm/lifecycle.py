@@ -5,7 +5,6 @@ from pyVmomi import vim, vmodl
 from app.simulator.calls import Call
 from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import release
-from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
 from app.simulator.vm import files, layout
 from app.simulator.vm.machine import Machine
@@ -68,18 +67,24 @@ def destroy(vm: Machine, call: Call) -> vim.Task:
     """
     call.require("VirtualMachine.Inventory.Delete", vm)
 
-    def run(progress: TaskProgress) -> None:
-        if vm.power_state != "poweredOff":
-            raise wrong_state(vm, "poweredOff")
-        vm.world.guests.stopped(vm)
-        if vm.has_files:
-            delete_files(vm)
-        progress.report(90)
-        message = f"Removed {vm.name} on {vm.host.name} from the disk."
-        vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
-        forget(vm)
+    return vm.start(call, call.method, lambda _: remove(vm, call.user))
 
-    return vm.start(call, call.method, run)
+
+def remove(vm: Machine, user: str = "") -> None:
+    """Delete a VM with its files.
+
+    Raises:
+        vim.fault.InvalidPowerState: it runs.
+        vim.fault.FileLocked: a reader has one of the disks open.
+    """
+    if vm.power_state != "poweredOff":
+        raise wrong_state(vm, "poweredOff")
+    vm.world.guests.stopped(vm)
+    if vm.has_files:
+        delete_files(vm)
+    message = f"Removed {vm.name} on {vm.host.name} from the disk."
+    vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=user)
+    forget(vm)
 
 
 def delete_files(vm: Machine) -> None:

@@ -82,7 +82,10 @@ class Machine(Entity):
         has_files: bool = True,
         power_state: str = "poweredOff",
     ) -> None:
-        super().__init__(world, moid, name, parent, config=made)
+        vapp = pool.vapp
+        super().__init__(world, moid, name, parent if vapp is None else None, config=made)
+        if vapp is not None:
+            self.properties["parentVApp"] = vapp.ref
         self.host = host
         self.pool = pool
         self.power_state = power_state
