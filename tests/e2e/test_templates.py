@@ -100,6 +100,7 @@ def test_a_template_is_read_without_a_snapshot_and_what_is_stored_is_not_stored_
     assert vm.is_template
     first = back_up(stage, vm, BackupKind.FULL)
     assert_is_in_point(stage, first, vm.id, tmp_path)
+    assert {"config.json", "vm.vmx", "vm.nvram"} <= set(first.point.configuration_files)
     second = back_up(stage, vm, BackupKind.INCREMENTAL)
     assert second.point.kind is BackupKind.FULL
     assert second.point.consistent

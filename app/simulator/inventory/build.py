@@ -305,7 +305,7 @@ def _home(spec: VmSpec, taken: set[DatastorePath]) -> DatastorePath:
     base = safe_name(spec.name)
     for number in range(10_000):
         directory = f"{base}_{number}" if number else base
-        home = DatastorePath.of(datastore, f"{directory}/{directory}.vmx")
+        home = DatastorePath.of(datastore, f"{directory}/{directory}.{'vmtx' if spec.template else 'vmx'}")
         if home not in taken:
             taken.add(home)
             return home

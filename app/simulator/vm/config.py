@@ -69,7 +69,7 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
         hardware=changed(common.hardware, numCPU=vm.cpus, memoryMB=vm.memory_mb, device=list(devices)),
         extraConfig=[
             *common.extraConfig,
-            option("nvram", base.removesuffix(".vmx") + ".nvram"),
+            option("nvram", config_stem(base) + ".nvram"),
             *(option(key, value) for key, value in vm.extra_config),
         ],
         datastoreUrl=[fresh(vim.vm.ConfigInfo.DatastoreUrlPair, name=datastore, url=vm.datastore_url)],
@@ -205,6 +205,11 @@ def extra_value(config: vim.vm.ConfigInfo, key: str) -> str | None:
     """Return a value of ``extraConfig``; keys differ in case only by accident."""
     wanted = key.lower()
     return next((str(entry.value) for entry in config.extraConfig if entry.key.lower() == wanted), None)
+
+
+def config_stem(name: str) -> str:
+    """Return the name of a configuration file without its ending: ``.vmx``, or ``.vmtx`` of a template."""
+    return name.removesuffix(".vmx").removesuffix(".vmtx")
 
 
 def vmx_path_of(config: vim.vm.ConfigInfo) -> str:

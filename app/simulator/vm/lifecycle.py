@@ -101,7 +101,7 @@ def delete_files(vm: Machine) -> None:
     home = files.home_of(vm.config)
     datastore = files.datastore_of(vm.world, home)
     directory = files.local_file(vm.world, home).parent
-    stem = home.name.removesuffix(".vmx")
+    stem = files.stem_of(home)
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
         if entry.is_file() and entry.name.startswith(stem) and entry.suffix in files.HOME_SUFFIXES:
             datastore.delete_file(home.sibling(entry.name).relative)
@@ -153,8 +153,17 @@ def mark_as_vm(vm: Machine, pool: vim.ResourcePool, host: vim.HostSystem | None)
 
 
 def _set_template(vm: Machine, *, is_template: bool) -> None:
+    """Make a template of a VM or the other way round; its configuration file gets another ending.
+
+    Source: ``RegisterChildVM_Task`` of the vSphere Web Services reference: ``.vmtx`` refers to a template.
+    """
+    old = files.home_of(vm.config)
+    new = old.sibling(files.stem_of(old) + (".vmtx" if is_template else ".vmx"))
     with vm.world.lock:
         now = vm.world.now()
-        vm.set_config(changed(vm.config, template=is_template, modified=now, changeVersion=now.isoformat()))
+        made = changed(vm.config, template=is_template, modified=now, changeVersion=now.isoformat())
+        vm.set_config(changed(made, files=changed(made.files, vmPathName=str(new))))
         vm.refresh("resourcePool")
+    if vm.has_files and files.local_file(vm.world, old).exists():
+        files.datastore_of(vm.world, old).delete_file(old.relative)
     layout.save_configuration(vm)

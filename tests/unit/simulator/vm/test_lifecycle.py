@@ -154,12 +154,17 @@ def test_a_template_does_not_start(lab: VmLab) -> None:
     assert vm.config.template
     assert vm.summary.config.template
     assert vm.resourcePool is None
+    assert vm.config.files.vmPathName == "[ds1] archive-01/archive-01.vmtx"
+    assert lab.file("[ds1] archive-01/archive-01.vmtx").is_file()
+    assert not lab.file("[ds1] archive-01/archive-01.vmx").exists()
     with lab.refused(vmodl.fault.NotSupported):
         lab.run(vm.PowerOnVM_Task())
     before = vm.config.changeVersion
     vm.MarkAsVirtualMachine(lab.pool, None)
     assert vm.resourcePool == lab.pool
     assert vm.config.changeVersion != before
+    assert lab.file("[ds1] archive-01/archive-01.vmx").is_file()
+    assert not lab.file("[ds1] archive-01/archive-01.vmtx").exists()
     lab.run(vm.PowerOnVM_Task())
     assert vm.config.changeVersion != before
 
