@@ -9,7 +9,7 @@ from pyVmomi import vim
 from app.cli.demo.comparison import compare_files, compare_with_file
 from app.cli.demo.stage import Stage
 from app.contract.doctor import ExamineRule, Finding
-from app.contract.platforms import DescribeVm, ListVms
+from app.contract.platforms import DescribeVm, ListVms, RemoveOrphanedSnapshots
 from app.contract.points import ListPoints
 from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.rules import Periodic, RuleDraft, VmChoice
@@ -18,6 +18,7 @@ from app.core.clock import SystemClock
 from app.domain.ids import VmId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.states import BackupKind, TaskState
+from app.domain.tasks import RestorePhase, RestoreTrace
 from app.domain.vms import PowerState, VmPlacement, VmSummary
 from app.repository import Repository
 from app.simulator.spec import DiskSpec, VmSpec
@@ -188,6 +189,28 @@ def test_a_template_that_cannot_be_marked_stays_a_whole_vm_and_is_named(stage: S
     copy = vm_named(stage, "golden-copy")
     assert not copy.is_template
     assert_same_disks(stage, vm, copy, tmp_path)
+
+
+def test_a_crash_before_the_last_step_leaves_a_vm_that_becomes_a_template_later(stage: Stage) -> None:
+    made = back_up(stage, vm_named(stage, "golden"), BackupKind.FULL)
+    stage.simulator.faults.fail_call("MarkAsTemplate", times=1)
+    report = restore(stage, made, NewVm(placement=VmPlacement(name="golden-copy")))
+    copy = vm_named(stage, "golden-copy")
+    assert not copy.is_template
+    journal = stage.engine.services.catalog.restore_journal
+    journal.note(
+        RestoreTrace(
+            task=report.task.id,
+            platform=stage.platform,
+            phase=RestorePhase.SWAPPING_TEMPLATE,
+            name="golden-2",
+            created_as="golden-copy",
+            created=copy.id,
+        )
+    )
+    stage.engine.execute(RemoveOrphanedSnapshots(platform=stage.platform))
+    assert vm_named(stage, "golden-2").is_template
+    assert list(journal.open_traces()) == []
 
 
 def test_the_doctor_says_how_a_template_is_read(stage: Stage) -> None:

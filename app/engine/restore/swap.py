@@ -73,7 +73,7 @@ class Swap:
         """
         try:
             self._context.cancel.check()
-            self._set_original_aside()
+            self._set_original_aside(RestorePhase.SWAPPING_TEMPLATE if is_template else RestorePhase.SWAPPING)
         except BaseException:
             with self._context.cancel.shield():
                 self._give_up()
@@ -84,7 +84,7 @@ class Swap:
                 mark_as_template(self._hypervisor, created, self._target.name, self._context.log)
             close_trace(self._journal, self._trace)
 
-    def _set_original_aside(self) -> None:
+    def _set_original_aside(self, phase: RestorePhase) -> None:
         original = self._target.replaced
         assert original is not None
         self._original.check()
@@ -92,7 +92,7 @@ class Swap:
         self._powered_off = True
         self._context.log.info(messages.ORIGINAL_POWERED_OFF)
         self._original.check()
-        self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
+        self._journal.note(replace(self._trace, phase=phase))
         self._hypervisor.rename_vm(original.id, self._target.kept_name)
         self._original.renamed(self._target.kept_name)
         self._context.log.info(messages.ORIGINAL_KEPT_AS, name=self._target.kept_name)
