@@ -10,10 +10,12 @@ from app.contract.platforms import ListPlatformRows, ListVms
 from app.contract.points import ListPoints
 from app.contract.restore import OverOriginal, StartRestore
 from app.contract.rules import Periodic, RuleDraft, VmChoice
+from app.contract.transports import ProbeTransports
 from app.domain.ids import VmId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmSummary
+from app.engine.platforms.errors import NothingToProbe
 from app.simulator.inventory.maintenance import HostConnection
 from app.simulator.spec import DiskSpec, VmSpec, cluster_agent
 from app.simulator.vm.machine import Machine, VmConnection
@@ -93,6 +95,19 @@ def test_a_host_that_is_away_is_named(
     assert vm.host in str(report.task.error.message)
     found = stage.engine.ask(ExaminePlatform(platform=stage.platform))
     assert (vm.host, finding) in [(known.subject, known.code) for known in found]
+
+
+def test_the_probe_of_the_transports_takes_a_vm_that_is_reached_and_no_vm_of_the_system(
+    open_fresh_stage: OpenStage,
+) -> None:
+    off = replace(WEB, powered_on=False)
+    agent = replace(cluster_agent(1), powered_on=False)
+    stage = open_fresh_stage(small_spec(replace(off, name="a-lost"), replace(off, name="z-there"), agent))
+    machine(stage, vm_named(stage, "a-lost").id).set_connection("orphaned")
+    assert stage.engine.ask(ProbeTransports(platform=stage.platform)).vm_name == "z-there"
+    machine(stage, vm_named(stage, "z-there").id).set_connection("disconnected")
+    with pytest.raises(NothingToProbe):
+        stage.engine.ask(ProbeTransports(platform=stage.platform))
 
 
 @pytest.mark.parametrize("is_embedded", [False, True])
