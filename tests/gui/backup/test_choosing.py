@@ -1,7 +1,9 @@
 from dataclasses import replace
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.contract.platforms import ListVms
@@ -13,7 +15,7 @@ from app.views.backup.vm_picker import VmPicker, vm_note
 from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
 from tests.gui.backup import samples
-from tests.gui.backup.steps import choose_vms, open_editor
+from tests.gui.backup.steps import choose_vms, only_leaf, open_editor
 from tests.gui.operator import problem_of
 from tests.support.scripted_door import ScriptedDoor
 
@@ -124,3 +126,20 @@ def test_templates_and_vms_that_are_not_reached_are_offered(
     picker.open()
     qtbot.waitUntil(lambda: picker.model.shown_count == 2)
     assert [vm.name for vm in picker.chosen] == ["golden", "lost"]
+
+
+def test_a_long_name_says_under_the_pointer_what_has_no_room_behind_it(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    lost = replace(samples.inventory_vm("a" * 60), connection=VmConnection.ORPHANED)
+    samples.fill(door)
+    door.answer(ListVms, (lost,))
+    picker = VmPicker(console, samples.PLATFORM, "Berlin", [])
+    qtbot.addWidget(picker)
+    picker.open()
+    qtbot.waitUntil(lambda: picker.model.shown_count == 1)
+    picker.tree.expandAll()
+    place = picker.tree.visualRect(only_leaf(picker.model)).center()
+    viewport = picker.tree.viewport()
+    QApplication.sendEvent(viewport, QHelpEvent(QEvent.Type.ToolTip, place, viewport.mapToGlobal(place)))
+    assert QToolTip.text() == f"{lost.name}: orphaned"
