@@ -129,7 +129,7 @@ class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
 
 
 class ListVms(Query[tuple[VmSummary, ...]], frozen=True, kw_only=True):
-    """Ask a platform for its whole inventory."""
+    """Ask a platform for its whole inventory, without the VMs that it makes for itself."""
 
     platform: PlatformId
 

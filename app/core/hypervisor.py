@@ -225,6 +225,19 @@ class KeptIdentity(Protocol):
 
 
 @runtime_checkable
+class KeepsTemplates(Protocol):
+    """Makes templates of VMs; optional for a hypervisor session. Thread: any."""
+
+    def mark_as_template(self, vm: VmId) -> None:
+        """Make a template of a powered-off VM; one that is a template already is fine.
+
+        Raises:
+            OperationalError: it stays a VM.
+        """
+        ...
+
+
+@runtime_checkable
 class Examinable(Protocol):
     """Checks license and privileges for the doctor; optional for a hypervisor session. Thread: any."""
 

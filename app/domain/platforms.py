@@ -173,6 +173,10 @@ class WithoutPrivilege(Enum):
     """Every backup reads whole disks."""
     FEWER_FILES = "fewer_files"
     """The NVRAM and the .vmx file are not in the restore points."""
+    TEMPLATES_AS_VMS = "templates_as_vms"
+    """Templates are restored as VMs."""
+    NOT_INTO_VAPPS = "not_into_vapps"
+    """VMs cannot be restored into their vApps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

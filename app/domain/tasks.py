@@ -151,6 +151,7 @@ class RestorePhase(Enum):
 
     CREATING = "creating"  # the new VM may exist; nothing else was touched
     SWAPPING = "swapping"  # the new VM is verified and is taking the old one's place
+    SWAPPING_TEMPLATE = "swap_template"  # likewise, and becomes a template in the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.errors import OperationalError
 from app.domain.ids import SnapshotId, VmId
 from app.domain.messages import Message
+from app.domain.reach import HostConnection, SystemRole, VmConnection, why_unreached
 
 
 class PowerState(Enum):
@@ -49,7 +51,18 @@ class VmSummary:
     """Names of the folders above the datacenter and its own, joined by slashes."""
     folder_id: str = ""
     """The platform's id of the folder that the VM is in; empty for a VM of a vApp."""
+    vapp_id: str = ""
+    """The platform's id of the vApp that the VM is in; empty outside of vApps."""
     host_id: str = ""
+    connection: VmConnection = VmConnection.CONNECTED
+    host_connection: HostConnection = HostConnection.CONNECTED
+    system_role: SystemRole | None = None
+    """What it does for the platform itself; None for every VM of the platform's users."""
+
+    @property
+    def unreached(self) -> OperationalError | None:
+        """Why the platform does not reach it now, None when it does."""
+        return why_unreached(self.name, self.host, self.connection, self.host_connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +95,8 @@ class VmDetails:
     summary: VmSummary
     disks: tuple[VirtualDisk, ...]
     snapshots: tuple["SnapshotInfo", ...]
+    version: str = ""
+    """Changes whenever the VM's configuration or power state does; empty where the platform does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +110,24 @@ class SnapshotInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenVm:
-    """A VM's disks as a fresh snapshot holds them still."""
+class QuietVm:
+    """A VM's disks that nobody writes on."""
 
-    snapshot: SnapshotId
+    snapshot: SnapshotId | None = None
+    """None for a template, which has none and needs none."""
     disks: tuple[VirtualDisk, ...]
-    """Only the disks that take part in the snapshot, with their frozen paths and change ids."""
+    """Only the disks that can be read, and take part in the snapshot, with their frozen paths and change ids."""
     crash_consistent: bool
     """True when the guest was not quiesced, though perhaps it was asked for."""
     quiesce_failure: Message | None = None
     """Why quiescing was given up, when it was asked for and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenVm(QuietVm):
+    """A VM's disks as a fresh snapshot holds them still."""
+
+    snapshot: SnapshotId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +154,8 @@ class VmPlacement:
     """Names of the folders below the datacenter, ``()`` for its own. None: the one the VM came from."""
     folder_id: str | None = None
     """Id of the folder; before ``folder`` where the datacenter has it."""
+    vapp_id: str | None = None
+    """Id of the vApp; before both folders where the host has it."""
     host: str | None = None
     """Id, or a name that only one has."""
     datastore: str | None = None
@@ -165,3 +190,5 @@ class CreatedVm:
     """What could not be made as it was, such as a network that does not exist."""
     identity_warnings: tuple[Message, ...] = ()
     """What another VM has of its identity; it may be given to it once that VM is gone."""
+    was_template: bool = False
+    """True when the saved VM was a template, which the new one is not yet."""

@@ -135,6 +135,15 @@ class PasswordMissing(OperationalError):
     hint_template = "Enter it again under Virtual platforms."
 
 
+class TemplateChanged(OperationalError):
+    """A template was changed, or made a VM of, while it was read."""
+
+    code = "backup.template_changed"
+    message_template = "The template {vm} was changed while it was read: what was read may be of several moments."
+    hint_template = "No restore point was made. Run the backup again when nobody works on the template."
+    retryable = True
+
+
 class NothingToBackUp(OperationalError):
     """No disk of the VM can be backed up."""
 

@@ -48,6 +48,11 @@ QUIESCE_NEEDS_RUNNING_VM = MessageKind(
 QUIESCE_GIVEN_UP = MessageKind(
     "backup.quiesce_given_up", "The guest could not be quiesced ({detail}): the point is crash-consistent"
 )
+TEMPLATE_READ = MessageKind(
+    "backup.template_read",
+    "It is a template: its disks are read without a snapshot. Change tracking needs snapshots, so every backup "
+    "reads all that holds data; what the repository has already is not stored again",
+)
 CONFIGURATION_SAVED = MessageKind("backup.configuration_saved", "VM configuration saved: {files}")
 CONFIGURATION_INCOMPLETE = MessageKind(
     "backup.configuration_incomplete", "Not saved of the configuration: {missing}"
@@ -225,6 +230,15 @@ ORIGINAL_LEFT_OFF = MessageKind(
     "restore.original_left_off",
     "The original VM {name} was powered off and is off still: {detail}. Power it on by hand",
 )
+MARKED_AS_TEMPLATE = MessageKind("restore.marked_as_template", "{name} is a template again")
+NOT_MARKED_AS_TEMPLATE = MessageKind(
+    "restore.not_marked_as_template",
+    "{name} is restored as a VM: it could not be made a template, as it was before: {detail}",
+)
+TEMPLATES_UNKNOWN = MessageKind(
+    "restore.templates_unknown", "{name} was a template; it is restored as a VM, for the platform has no templates"
+)
+TEMPLATE_STAYS_OFF = MessageKind("restore.template_stays_off", "{name} is a template: it is not powered on")
 POWERED_ON = MessageKind("restore.powered_on", "{name} was powered on")
 NOT_POWERED_ON = MessageKind("restore.not_powered_on", "{name} is restored, but could not be powered on: {detail}")
 LEFT_VM_REMOVED = MessageKind("restore.left_vm_removed", "The unfinished VM {name} was removed")

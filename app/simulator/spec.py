@@ -1,6 +1,7 @@
 """What a simulated vSphere consists of, as values: the whole inventory, its users and its license."""
 
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -87,7 +88,7 @@ class VmSpec:
     folder: tuple[str, ...] = ()
     """Names of the folders below the datacenter's VM folder."""
     resource_pool: tuple[str, ...] = ()
-    """Names of the resource pools from below the root pool down."""
+    """Names of the resource pools and vApps from below the root pool down; a VM of a vApp is in no folder."""
     host: str | None = None
     """None: spread over the hosts."""
     datastore: str | None = None
@@ -102,6 +103,10 @@ class VmSpec:
     memory_mb: int = 1024
     change_tracking: bool = False
     template: bool = False
+    managed_by: tuple[str, str] | None = None
+    """Key of the extension that manages it, and the type that the extension calls it; None: nothing does."""
+    extra_config: tuple[tuple[str, str], ...] = ()
+    """Further advanced settings."""
     encrypted: bool = False
     """True encrypts its home and its disks with a key that the hosts have."""
     disk_files: bool = True
@@ -127,6 +132,18 @@ class DatacenterSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VAppSpec:
+    """A vApp of a vCenter."""
+
+    path: tuple[str, ...]
+    """Names of the resource pools and vApps from below the root pool down to it."""
+    folder: tuple[str, ...] = ()
+    """Names of the folders below the datacenter's VM folder; one inside of another vApp is in none."""
+    datacenter: str | None = None
+    """Path of its datacenter; None: the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSpec:
     """A whole simulated vSphere."""
 
@@ -139,6 +156,8 @@ class SimulatorSpec:
     more_datacenters: tuple[DatacenterSpec, ...] = ()
     resource_pools: tuple[tuple[str, ...], ...] = ()
     """Resource pools of the first datacenter: their names from below the root pool down, parents first."""
+    vapps: tuple[VAppSpec, ...] = ()
+    """Those above others first; only a vCenter has them."""
     abandoned_session_s: float = 0.0
     """How long an NFC session that was not closed keeps its disks locked; 1800 on real hosts."""
     backup_address: str | None = None
@@ -215,6 +234,23 @@ def demo_spec(*, flavour: Flavour = Flavour.VCENTER, version: Version = "8.0.3",
                 guest_id="windows2019srv_64Guest",
             ),
         ),
+    )
+
+
+def cluster_agent(number: int, *, embedded: bool = False) -> VmSpec:
+    """Return a VM of vSphere Cluster Services, as vCenter makes them since 7.0 U1, and embedded ones since 8.0 U3.
+
+    Source: knowledge base article 370219 of the vendor.
+    """
+    return VmSpec(
+        name=f"vCLS-{uuid.uuid5(uuid.NAMESPACE_OID, str(number))}",
+        disks=() if embedded else (DiskSpec(capacity_bytes=4 * MIB, filesystem=False),),
+        folder=("vCLS",),
+        guest_id="crxSys1Guest" if embedded else "other3xLinux64Guest",
+        cpus=1,
+        memory_mb=128,
+        managed_by=("VirtualCenter", "vcls-entity") if embedded else ("com.vmware.vim.eam", "cluster-agent"),
+        extra_config=(("HDCS.agent", "true"), *((("vCLSCRX.agent", "true"),) if embedded else ())),
     )
 
 

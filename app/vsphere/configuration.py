@@ -65,6 +65,8 @@ def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[Sav
     )
     config = row.need("config")
     if config is None:
+        if summary.unreached is not None:
+            raise summary.unreached
         raise vmodl.fault.SystemError(
             msg="The VM is inaccessible: its host or datastore cannot be reached.", reason="no configuration"
         )

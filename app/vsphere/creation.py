@@ -108,7 +108,7 @@ class Creation:
         try:
             vm, place = self._place(saved, wanted)
             rebuilt = rebuild(vm, place, wanted, _whole_identity(vm), "")
-            taken = bool(self._named_in(place.folder, wanted.name))
+            taken = bool(self._named_at(place, wanted.name))
         except (NoPlace, VersionTooOld) as error:
             raise VmCreationFailed(vm=wanted.name, detail=error) from error
         except FAILURES as error:
@@ -135,7 +135,7 @@ class Creation:
 
     def _prepare(self, saved: SavedConfiguration, wanted: VmPlacement) -> _Job:
         vm, place = self._place(saved, wanted)
-        if self._named_in(place.folder, wanted.name):
+        if self._named_at(place, wanted.name):
             raise VmCreationFailed(vm=wanted.name, detail=NAME_IN_FOLDER)
         identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
         mark = wanted.mark or uuid.uuid4().hex
@@ -163,10 +163,13 @@ class Creation:
         )
         return vm, replace(place, guest_ids=guests)
 
-    def _named_in(self, folder: str, name: str) -> list[Row]:
+    def _named_at(self, place: Place, name: str) -> list[Row]:
+        """Return what has a name already where a VM is to be: in its folder, or in its vApp."""
+        inside = "childEntity" if place.vapp is None else "vm"
+
         def look(connection: Connection) -> list[Row]:
-            children = read(connection.query(), connection.object(vim.Folder, folder), "childEntity")
-            rows = read_many(connection.query(), children.get("childEntity") or (), "name")
+            children = read(connection.query(), _parent_at(connection, place), inside)
+            rows = read_many(connection.query(), children.get(inside) or (), "name")
             return [row for row in rows if (row.get("name") or "").casefold() == escaped(name).casefold()]
 
         return self._session.run(look)
@@ -218,7 +221,13 @@ class Creation:
         if nvram is not None and not is_encrypted(job.saved.config):
             warnings += self._stored_nvram(vm, job, config, nvram)
         lacking = tuple(_changed_identity(job, config, devices))
-        return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)
+        return CreatedVm(
+            id=vm,
+            disks=disks,
+            warnings=tuple(warnings),
+            identity_warnings=lacking,
+            was_template=bool(job.saved.config.template),
+        )
 
     def _reconfigured(self, vm: VmId, spec: Any) -> list[Message]:
         waiting = Waiting(
@@ -261,11 +270,10 @@ class Creation:
         if task is not None:
             tasks.wait_for_end(self._session, task, deadline)
         else:
-            folder = job.place.folder
             tasks.wait_for_unknown(
-                self._session, lambda connection: connection.object(vim.Folder, folder), "createVm", deadline
+                self._session, lambda connection: _parent_at(connection, job.place), "createVm", deadline
             )
-        for row in self._named_in(job.place.folder, job.wanted.name):
+        for row in self._named_at(job.place, job.wanted.name):
             if isinstance(row.ref, vim.VirtualMachine) and self._carries(row.moid, job.mark):
                 self._destroy(VmId(row.moid), deadline)
 
@@ -297,12 +305,24 @@ class Creation:
 _NVRAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, ValueError, TypeError)
 
 
+def _parent_at(connection: Connection, place: Place) -> Any:
+    """Return what a VM is created in: a folder, or a vApp or one of its pools."""
+    if place.vapp is None:
+        return connection.object(vim.Folder, place.folder)
+    return connection.object(vim.VirtualApp if place.pool == place.vapp.moid else vim.ResourcePool, place.pool)
+
+
 def _start(connection: Connection, job: _Job) -> Any:
-    return connection.object(vim.Folder, job.place.folder).CreateVM_Task(
-        config=job.rebuilt.spec,
-        pool=connection.object(vim.ResourcePool, job.place.pool),
-        host=connection.object(vim.HostSystem, job.place.host.moid),
-    )
+    """Begin the creation of a VM.
+
+    Source: ``Folder.CreateVM_Task`` and ``ResourcePool.CreateChildVM_Task`` of the vSphere Web Services reference:
+    a VM of a vApp is in no folder, so that the former cannot make it.
+    """
+    parent, host = _parent_at(connection, job.place), connection.object(vim.HostSystem, job.place.host.moid)
+    if job.place.vapp is not None:
+        return parent.CreateChildVM_Task(config=job.rebuilt.spec, host=host)
+    pool = connection.object(vim.ResourcePool, job.place.pool)
+    return parent.CreateVM_Task(config=job.rebuilt.spec, pool=pool, host=host)
 
 
 def _whole_identity(vm: SavedVm) -> Identity:

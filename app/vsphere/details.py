@@ -32,12 +32,19 @@ def vm_details(connection: Connection, vm: VmId) -> VmDetails:
 
     Raises:
         vmodl.fault.ManagedObjectNotFound: it is gone.
+        VmInaccessible, VmInvalid, VmDisconnected, VmOrphaned: its configuration cannot be returned now.
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
     summary = read_vm(connection, vm)
-    row = read(connection.query(), connection.vm(vm), "config.hardware.device", "config.keyId", "snapshot")
+    row = read(
+        connection.query(),
+        connection.vm(vm),
+        *("config.hardware.device", "config.keyId", "config.changeVersion", "snapshot"),
+    )
     devices = row.need("config.hardware.device")
     if devices is None:
+        if summary.unreached is not None:
+            raise summary.unreached
         raise vmodl.fault.SystemError(
             msg="The VM is inaccessible: its host or datastore cannot be reached.", reason="no configuration"
         )
@@ -45,6 +52,7 @@ def vm_details(connection: Connection, vm: VmId) -> VmDetails:
         summary=summary,
         disks=disks_of(devices, is_encrypted=row.get("config.keyId") is not None),
         snapshots=tuple(snapshots_in(vm, row.get("snapshot"))),
+        version=str(row.get("config.changeVersion") or ""),
     )
 
 

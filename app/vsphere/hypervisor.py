@@ -285,6 +285,11 @@ class VSphereHypervisor:
         with translated(self.session.attempt(Operation.POWER_OFF, str(vm))):
             self._control.power_off(vm)
 
+    def mark_as_template(self, vm: VmId) -> None:
+        """Make a template of a powered-off VM; one that is a template already is fine."""
+        with translated(self.session.attempt(Operation.MARK_AS_TEMPLATE, str(vm))):
+            self._control.mark_as_template(vm)
+
     def destroy_vm(self, vm: VmId) -> None:
         """Delete the VM with its disks; a VM that is gone already is fine."""
         with translated(self.session.attempt(Operation.DELETE_VM, str(vm))):

@@ -8,6 +8,7 @@ from typing import Any
 from pyVmomi import VmomiSupport, vim, vmodl
 
 from app.domain.ids import VmId
+from app.domain.reach import HostConnection, SystemRole, VmConnection
 from app.domain.vms import PowerState, VmSummary
 from app.vsphere.inventory_xml import DeviceFacts, LightRow, Ref, SnapshotCount, retrieve_light
 from app.vsphere.names import unescaped
@@ -23,10 +24,13 @@ VM_PATHS = (
     "runtime.powerState",
     "runtime.host",
     "runtime.bootTime",
+    "runtime.connectionState",
     "config.instanceUuid",
     "config.uuid",
     "config.guestFullName",
     "config.template",
+    "config.managedBy.extensionKey",
+    "config.managedBy.type",
     "config.changeTrackingEnabled",
     "config.hardware.device",
     "capability.changeTrackingSupported",
@@ -37,10 +41,25 @@ _PLACE_PATHS: dict[type[Any], tuple[str, ...]] = {
     vim.Folder: ("name", "parent"),
     vim.Datacenter: ("name", "parent"),
     vim.VirtualApp: ("name", "parentFolder", "parentVApp"),
-    vim.HostSystem: ("name",),
+    vim.HostSystem: ("name", "runtime.connectionState"),
     vim.Datastore: ("name",),
 }
 _POWER_STATES = {"poweredOn": PowerState.ON, "poweredOff": PowerState.OFF, "suspended": PowerState.SUSPENDED}
+_VM_CONNECTIONS = {state.value: state for state in VmConnection}
+_HOST_CONNECTIONS = {
+    "notResponding": HostConnection.NOT_RESPONDING,
+    "disconnected": HostConnection.DISCONNECTED,
+}
+_SYSTEM_ROLES = {
+    ("com.vmware.vim.eam", "cluster-agent"): SystemRole.CLUSTER_SERVICES,
+    ("VirtualCenter", "vcls-entity"): SystemRole.CLUSTER_SERVICES,
+}
+"""What the platform itself makes VMs for, by ``config.managedBy``: its extension and its type.
+
+Source: ``ManagedByInfo`` of the vSphere Web Services reference, and the vendor's knowledge base article 370219,
+with the values of vSphere Cluster Services before 8.0 U3 and since (embedded). A name proves nothing: anyone may
+call a VM ``vCLS-…``.
+"""
 _MAX_DEPTH = 64
 
 
@@ -83,6 +102,7 @@ class _Place:
     name: str
     kind: str
     parent: Ref | None
+    connection: HostConnection = HostConnection.CONNECTED
 
 
 @dataclass(slots=True)
@@ -94,7 +114,10 @@ class Places:
     def add(self, row: LightRow) -> None:
         """Remember an object that is not a VM."""
         parent = row.reference("parent") or row.reference("parentFolder") or row.reference("parentVApp")
-        self._known[row.ref.moid] = _Place(unescaped(row.text("name") or ""), row.ref.kind, parent)
+        connection = _HOST_CONNECTIONS.get(row.text("runtime.connectionState") or "", HostConnection.CONNECTED)
+        self._known[row.ref.moid] = _Place(
+            unescaped(row.text("name") or ""), row.ref.kind, parent, connection=connection
+        )
 
     def complete(self, connection: Connection, vm: LightRow) -> None:
         """Read what is needed to place one VM: its host, its datastores, and the way up to its datacenter."""
@@ -111,6 +134,11 @@ class Places:
         """Return an object's name, empty when it may not be seen."""
         place = self._known.get(ref.moid) if ref is not None else None
         return place.name if place is not None else ""
+
+    def connection(self, ref: Ref | None) -> HostConnection:
+        """Return whether the platform reaches a host; one that may not be seen counts as reached."""
+        place = self._known.get(ref.moid) if ref is not None else None
+        return place.connection if place is not None else HostConnection.CONNECTED
 
     def location(self, ref: Ref | None) -> "Location":
         """Return how to come down to a folder or a vApp."""
@@ -165,7 +193,7 @@ def _parent_of(vm: LightRow) -> Ref | None:
 def summary_of(vm: LightRow, places: Places) -> VmSummary:
     """Make the inventory's row of a VM; what an unreachable VM does not report stays empty."""
     location = places.location(_parent_of(vm))
-    parent, host = vm.reference("parent"), vm.reference("runtime.host")
+    parent, vapp, host = vm.reference("parent"), vm.reference("parentVApp"), vm.reference("runtime.host")
     disks = vm.values.get("config.hardware.device")
     snapshots = vm.values.get("snapshot")
     return VmSummary(
@@ -183,6 +211,7 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         datacenter_path=location.path,
         folder=location.folder,
         folder_id=parent.moid if parent is not None else "",
+        vapp_id=vapp.moid if vapp is not None else "",
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
         disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,
         change_tracking_supported=vm.flag("capability.changeTrackingSupported"),
@@ -190,6 +219,11 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         snapshot_count=snapshots.count if isinstance(snapshots, SnapshotCount) else 0,
         is_template=vm.flag("config.template"),
         booted_at=_moment(vm.text("runtime.bootTime")),
+        connection=_VM_CONNECTIONS.get(vm.text("runtime.connectionState") or "", VmConnection.CONNECTED),
+        host_connection=places.connection(host),
+        system_role=_SYSTEM_ROLES.get(
+            (vm.text("config.managedBy.extensionKey") or "", vm.text("config.managedBy.type") or "")
+        ),
     )
 
 

@@ -46,6 +46,14 @@ class Datacenter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VApp:
+    """A vApp, in which VMs are created by a method of its own."""
+
+    moid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A host that can run VMs."""
 
@@ -62,8 +70,8 @@ class Host:
     """What it offers, by managed object id."""
     datastore_ids: Mapping[str, str] = field(default_factory=dict)
     """Names of the datastores it can use, by managed object id."""
-    vapps: Mapping[str, str] = field(default_factory=dict)
-    """Names of the vApps among its resource pools, by managed object id; VMs are not created in them."""
+    vapps: Mapping[str, "VApp"] = field(default_factory=dict)
+    """For each of its resource pools that is a vApp or lies in one, by managed object id, the nearest vApp."""
     hardware_versions: frozenset[str] = frozenset()
     """Virtual hardware versions that it creates VMs with, such as ``vmx-21``; empty when it does not say."""
     version: str = ""

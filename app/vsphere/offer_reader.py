@@ -8,7 +8,7 @@ from pyVmomi import vim
 
 from app.vsphere.hardware_versions import offered_versions
 from app.vsphere.names import unescaped
-from app.vsphere.offer import Datacenter, Host, Network, NetworkKind, PlatformOffer
+from app.vsphere.offer import Datacenter, Host, Network, NetworkKind, PlatformOffer, VApp
 from app.vsphere.properties import Query, Row, read_all, read_many
 
 _MAX_DEPTH = 64
@@ -100,7 +100,7 @@ class _OfferReader:
                 pool_path(pool, self.rows): pool.moid
                 for pool in sorted(pools, key=lambda pool: pool.moid != root_pool)
             },
-            vapps={pool.moid: _name(pool) for pool in pools if isinstance(pool.ref, vim.VirtualApp)},
+            vapps={pool.moid: vapp for pool in pools if (vapp := self._vapp_of(pool)) is not None},
             datastores=frozenset(usable.values()),
             datastore_ids=usable,
             networks={network.moid: network for network in offered},
@@ -108,6 +108,17 @@ class _OfferReader:
             version=row.get("summary.config.product.version") or "",
             environment=_id_of(resource.get("environmentBrowser")),
         )
+
+    def _vapp_of(self, pool: Row) -> VApp | None:
+        """Return the nearest vApp that a pool is or lies in."""
+        for _ in range(_MAX_DEPTH):
+            if isinstance(pool.ref, vim.VirtualApp):
+                return VApp(moid=pool.moid, name=_name(pool))
+            parent = pool.get("parent")
+            if parent is None or parent._moId not in self.rows:
+                break
+            pool = self.rows[parent._moId]
+        return None
 
     def _datacenter_above(self, row: Row) -> str:
         for _ in range(_MAX_DEPTH):

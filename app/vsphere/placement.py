@@ -16,7 +16,7 @@ from app.vsphere.deviations import (
 )
 from app.vsphere.hardware_versions import newest_version, number_of
 from app.vsphere.names import escaped
-from app.vsphere.offer import Datacenter, Host, Network, PlatformOffer
+from app.vsphere.offer import Datacenter, Host, Network, PlatformOffer, VApp
 from app.vsphere.reasons import (
     DATACENTER_AMBIGUOUS,
     HOST_AMBIGUOUS,
@@ -72,12 +72,15 @@ class Place:
     """The choice that was made."""
 
     folder: str
+    """The VM's folder; that of its datacenter where it is created in a vApp, for it is in none then."""
     pool: str
     host: Host
     datastore: str
     disk_datastores: Mapping[int, str]
     warnings: tuple[Message, ...] = ()
     folder_path: tuple[str, ...] = ()
+    vapp: VApp | None = None
+    """The vApp that ``pool`` is or lies in: the VM is created in it, by its own method."""
     datacenter: Datacenter | None = None
     same_platform: bool | None = None
     """Whether the saved VM's ids are of this platform; see ``Origin.same_platform``."""
@@ -136,11 +139,17 @@ def choose_place(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> P
     stores = _Datastores(host, origin, _known_datastores(offer))
     datastore = stores.of_vm(wanted)
     disk_datastores = stores.of_disks(wanted, datastore)
-    folder, path = _folder(offer.folders[moid], origin, wanted, warnings)
+    pool = _pool(host, origin, wanted, warnings)
+    vapp = host.vapps.get(pool)
+    if vapp is None:
+        folder, path = _folder(offer.folders[moid], origin, wanted, warnings)
+    else:
+        folder, path = offer.folders[moid][()], (vapp.name,)
     return Place(
         folder=folder,
         folder_path=path,
-        pool=_pool(host, origin, warnings),
+        pool=pool,
+        vapp=vapp,
         host=host,
         datacenter=datacenter,
         datastore=datastore,
@@ -340,8 +349,16 @@ def _folder(
     raise NoPlace(NO_FOLDER)
 
 
-def _pool(host: Host, origin: Origin, warnings: list[Message]) -> str:
+def _pool(host: Host, origin: Origin, wanted: VmPlacement, warnings: list[Message]) -> str:
+    """Return the VM's resource pool or vApp.
+
+    A VM of a vApp is in no folder: where a folder was asked for, the vApp is not.
+    """
     name = origin.resource_pool
+    asked = host.vapps.get(wanted.vapp_id or "")
+    if asked is not None:
+        own = [moid for moid in _own_pools(host, origin).values() if host.vapps.get(moid) == asked] if name else []
+        return own[0] if len(own) == 1 else asked.moid
     if not name:
         return host.root_pool
     found = _own_pools(host, origin)
@@ -352,8 +369,8 @@ def _pool(host: Host, origin: Origin, warnings: list[Message]) -> str:
             warnings.append(POOL_MISSING.fill(name=name, host=host.name))
         return host.root_pool
     moid = next(iter(found.values()))
-    if moid in host.vapps:
-        warnings.append(WAS_IN_VAPP.fill(name=host.vapps[moid]))
+    if moid in host.vapps and (wanted.folder_id is not None or wanted.folder is not None):
+        warnings.append(WAS_IN_VAPP.fill(name=host.vapps[moid].name))
         return host.root_pool
     return moid
 

@@ -16,7 +16,7 @@ from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped
 from app.vsphere.properties import read
 from app.vsphere.reasons import ASKS, OFF_AGAIN
-from app.vsphere.session import VSphereSession
+from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
 from app.vsphere.words import Operation
 
@@ -74,6 +74,23 @@ class VmControl:
         tasks.run_task(
             self._session, lambda connection: connection.vm(vm).Rename_Task(newName=escaped(name)), waiting
         )
+
+    def mark_as_template(self, vm: VmId) -> None:
+        """Make a template of a powered-off VM; one that is a template already is fine.
+
+        Source: ``VirtualMachine.MarkAsTemplate`` of the vSphere Web Services reference. A single host knows no
+        templates and refuses.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+
+        def mark(connection: Connection) -> None:
+            machine = connection.vm(vm)
+            if not read(connection.query(), machine, "config.template").get("config.template"):
+                machine.MarkAsTemplate()
+
+        self._session.run(mark)
 
     def destroy(self, vm: VmId) -> None:
         """Delete a powered-off VM with its disks; one that is gone already is fine.

@@ -38,10 +38,12 @@ RESTORE = (
     "VirtualMachine.Config.Memory",
     "VirtualMachine.Config.Settings",
     "VirtualMachine.Config.Rename",
+    "VirtualMachine.Provisioning.MarkAsTemplate",
     "VirtualMachine.Interact.PowerOn",
     "VirtualMachine.Interact.PowerOff",
     "Datastore.AllocateSpace",
     "Resource.AssignVMToPool",
+    "VApp.AssignVM",
     "Network.Assign",
 )
 
@@ -52,12 +54,15 @@ _PLACES = (
     ("Datastore.", "datastore"),
     ("Network.", "network"),
     ("Resource.", "resourcePool"),
+    ("VApp.", "resourcePool"),
     ("VirtualMachine.Inventory.", "parent"),
 )
 """By the beginnings of their ids, the privileges that are needed on what a VM uses; a role on a folder of VMs does
 not reach it."""
 _WITHOUT = {
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
+    "VApp.AssignVM": WithoutPrivilege.NOT_INTO_VAPPS,
+    "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
     "Datastore.FileManagement": WithoutPrivilege.FEWER_FILES,
 }

@@ -23,6 +23,7 @@ class Operation(Word):
     RECONFIGURE_VM = "reconfigure a VM"
     RENAME_VM = "rename a VM"
     DELETE_VM = "delete a VM"
+    MARK_AS_TEMPLATE = "make a template of a VM"
     SET_IDENTITY = "set the identity of a VM"
     POWER_ON = "power on a VM"
     POWER_OFF = "power off a VM"

@@ -12,7 +12,7 @@ from app.core.patience import Patience
 from app.domain.errors import ChangeTrackingLost, OperationalError
 from app.domain.extents import Extent, clip, total_bytes
 from app.domain.ids import PointId, VmId
-from app.domain.vms import FrozenVm, VirtualDisk
+from app.domain.vms import QuietVm, VirtualDisk
 from app.engine import messages
 from app.engine.backup.audit import AuditResult, compare_blocks, draw_blocks
 from app.engine.backup.plan import BackupPlan, DiskPlan
@@ -51,7 +51,7 @@ class ChangeQuery:
         context: TaskContext,
         vm: VmId,
         vm_name: str,
-        frozen: FrozenVm,
+        frozen: QuietVm,
         *,
         patience: Patience,
         tracking_wanted: bool,
@@ -127,10 +127,10 @@ class ChangeQuery:
         return DiskExtents(plan=plan, extents=everything, by_tracking=False)
 
     def _ask(self, disk: VirtualDisk, since: str | None) -> tuple[Extent, ...]:
+        snapshot = self._frozen.snapshot
+        assert snapshot is not None, "what has no snapshot is not tracked"
         extents = self._patience.through(
-            lambda: self._hypervisor.changed_extents(
-                self._vm, self._frozen.snapshot, disk.key, disk.capacity_bytes, since
-            )
+            lambda: self._hypervisor.changed_extents(self._vm, snapshot, disk.key, disk.capacity_bytes, since)
         )
         return tuple(clip(extents, disk.capacity_bytes))
 

@@ -12,13 +12,14 @@ from app.domain.errors import OperationalError, SnapshotGone
 from app.domain.messages import LogLevel, Message, MessageKind, listed
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
-from app.domain.states import TaskState, TransportMode
-from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
+from app.domain.states import BackupKind, TaskState, TransportMode
+from app.domain.vms import PowerState, QuietVm, SavedConfiguration, VirtualDisk, VmDetails
 from app.engine import messages
 from app.engine.backup.chains import Chains
 from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
 from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
+from app.engine.backup.templates import check_unchanged
 from app.engine.errors import NothingToBackUp
 from app.engine.platforms.disks import DiskOpener
 from app.engine.program.settings import EngineSettings
@@ -55,7 +56,7 @@ class FrozenBackup:
     opener: DiskOpener
     patience: Patience
     details: VmDetails
-    frozen: FrozenVm
+    frozen: QuietVm
     frozen_at: datetime
     history: HistoryMark | None = None
     tracking_wanted: bool
@@ -124,9 +125,8 @@ class FrozenBackup:
     def _query_changes(self) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         self.task.stages.enter(TaskState.QUERYING_CHANGES)
         self._chain, points = self._choose_chain()
-        plan = plan_backup(
-            self.request.kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted
-        )
+        kind = BackupKind.FULL if self.frozen.snapshot is None else self.request.kind
+        plan = plan_backup(kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted)
         parent = next((point for point in points if point.id == plan.parent), None)
         doubt = None if parent is None else self._revert_since(parent)
         if doubt is not None:
@@ -244,10 +244,14 @@ class FrozenBackup:
         """Make sure that all that was read is of one moment: without its snapshot a disk is written on.
 
         Raises:
-            SnapshotGone: it may be of several.
+            SnapshotGone, TemplateChanged: it may be of several.
+            OperationalError: a template cannot be looked at again.
             TaskCancelled: cancelled meanwhile.
         """
         vm, snapshot = self.request.vm, self.frozen.snapshot
+        if snapshot is None:
+            self.patience.through(lambda: check_unchanged(self.hypervisor, self.details))
+            return
         try:
             self.patience.through(lambda: self.hypervisor.frozen_disks(vm, snapshot))
         except SnapshotGone:

@@ -23,6 +23,7 @@ from app.engine.backup.chains import Chains
 from app.engine.backup.frozen import FrozenBackup
 from app.engine.backup.snapshots import SnapshotRemover, SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
+from app.engine.backup.templates import TemplateScope
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
 from app.engine.platforms.disks import DiskOpener
@@ -153,6 +154,9 @@ class BackupRun:
     def _prepare_tracking(self, hypervisor: Hypervisor, details: VmDetails) -> bool:
         """Return whether this backup uses change tracking, after switching it on where that is wanted."""
         log, summary, wish = self._task.log, details.summary, self._request.tracking
+        if summary.is_template:
+            log.info(messages.TEMPLATE_READ)
+            return False
         if wish is ChangeTracking.OFF:
             log.info(messages.TRACKING_NOT_WANTED)
             return False
@@ -215,9 +219,7 @@ class BackupRun:
         tracking_wanted: bool,
     ) -> tuple[RestorePoint, bool]:
         services, context = self._services, self._task.context
-        scope = SnapshotScope(
-            hypervisor, self._catalog.snapshot_journal, context, self._target(details), self._settings
-        )
+        scope = self._scope(hypervisor, details)
         request = self._request
         preferred = request.transports or modes_to_try(self._platform.transports, lan_free=request.lan_free)
         history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
@@ -239,6 +241,12 @@ class BackupRun:
                 chance=services.chance,
             )
             return work.copy(release=scope.release), work.caught_lie
+
+    def _scope(self, hypervisor: Hypervisor, details: VmDetails) -> SnapshotScope | TemplateScope:
+        if details.summary.is_template:
+            return TemplateScope(details)
+        journal = self._catalog.snapshot_journal
+        return SnapshotScope(hypervisor, journal, self._task.context, self._target(details), self._settings)
 
     def _history_mark(self, hypervisor: Hypervisor) -> HistoryMark | None:
         if not isinstance(hypervisor, MarkedHistory):

@@ -119,56 +119,6 @@ class LicenseFine(FindingKind):
     message_template = "The licence allows backups: {name}"
 
 
-class CanBackUp(FindingKind):
-    """The account may do all that a backup does."""
-
-    code = "doctor.can_back_up"
-    message_template = "The account has all privileges for backups"
-
-
-class CanRestore(FindingKind):
-    """The account may do all that a restore does."""
-
-    code = "doctor.can_restore"
-    message_template = "The account has all privileges for restores"
-
-
-class PrivilegeMissingForBackup(FindingKind):
-    """Backups need it."""
-
-    code = "doctor.privilege_missing_backup"
-    severity = Severity.ERROR
-    message_template = "The account lacks {privilege}: backups are not possible"
-    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
-
-
-class PrivilegeMissingForRestore(FindingKind):
-    """Restores need it."""
-
-    code = "doctor.privilege_missing_restore"
-    severity = Severity.WARNING
-    message_template = "The account lacks {privilege}: backups work, restores do not"
-    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
-
-
-class PrivilegeForTracking(FindingKind):
-    """Without it changed block tracking cannot be used."""
-
-    code = "doctor.privilege_tracking"
-    severity = Severity.WARNING
-    message_template = "The account lacks {privilege}: every backup reads whole disks"
-    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
-
-
-class PrivilegeForFiles(FindingKind):
-    """Without it some files of a VM cannot be read."""
-
-    code = "doctor.privilege_files"
-    severity = Severity.WARNING
-    message_template = "The account lacks {privilege}: NVRAM and .vmx are not in the restore points"
-    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
-
-
 class PortOpen(FindingKind):
     """A port of a host can be reached."""
 
@@ -186,6 +136,24 @@ class PortClosed(FindingKind):
         "Let this machine reach TCP port 902 of every ESXi host, and resolve its name; until then disks are read "
         "over HTTPS, which is slower, and cannot be restored."
     )
+
+
+class HostDisconnected(FindingKind):
+    """vCenter has let a host go."""
+
+    code = "doctor.host_disconnected"
+    severity = Severity.WARNING
+    message_template = "The host is disconnected from vCenter: its VMs cannot be backed up"
+    hint_template = "Connect the host again in vCenter."
+
+
+class HostSilent(FindingKind):
+    """A host does not answer vCenter."""
+
+    code = "doctor.host_silent"
+    severity = Severity.WARNING
+    message_template = "The host does not answer vCenter: its VMs cannot be backed up"
+    hint_template = "Look whether the host runs and its management network works."
 
 
 # --- VMs -------------------------------------------------------------------------------------------------------
@@ -255,6 +223,14 @@ class TrackingUnsupported(FindingKind):
     severity = Severity.WARNING
     message_template = "The VM does not support changed block tracking: every backup reads whole disks"
     hint_template = "Raise the VM's hardware version to 7 or newer while it is powered off."
+
+
+class TemplateIsRead(FindingKind):
+    """It is a template."""
+
+    code = "doctor.template"
+    severity = Severity.NOTICE
+    message_template = "It is a template: each backup reads all that holds data, without a snapshot"
 
 
 class SnapshotsThere(FindingKind):

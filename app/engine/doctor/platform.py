@@ -14,9 +14,10 @@ from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
+from app.domain.reach import HostConnection
 from app.domain.reasons import reason_of
 from app.domain.vms import VmSummary
-from app.engine.doctor import kinds, waykinds
+from app.engine.doctor import kinds, privilegekinds, waykinds
 from app.engine.doctor.ways import Try, try_ways
 
 OLDEST_API = (6, 5)
@@ -108,6 +109,7 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
     if isinstance(hypervisor, Examinable):
         yield from _rights(platform, hypervisor, found)
     hosts = sorted({vm.host for vm in found.vms if vm.host})
+    yield from _away(found.vms)
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
     tried = try_ways(platform, hypervisor, looks.trial)
@@ -128,6 +130,16 @@ def _rights(platform: Platform, hypervisor: Examinable, found: Examination) -> I
             if finding not in told:
                 told.append(finding)
                 yield finding
+
+
+def _away(vms: Iterable[VmSummary]) -> Iterator[Finding]:
+    """Yield the hosts that the platform itself does not reach."""
+    hosts = {vm.host: vm.host_connection for vm in vms if vm.host}
+    for host in sorted(hosts):
+        if hosts[host] is HostConnection.DISCONNECTED:
+            yield kinds.HostDisconnected.about(host)
+        elif hosts[host] is HostConnection.NOT_RESPONDING:
+            yield kinds.HostSilent.about(host)
 
 
 def _names(hosts: Iterable[str], resolve: Resolve, found: Examination) -> Iterator[Finding]:
@@ -179,17 +191,25 @@ def privileges(
     for check in missing:
         yield _missing_kind(check).about(check.missing_at or subject, privilege=check.privilege)
     if not any(check.for_backup for check in missing):
-        yield kinds.CanBackUp.about(subject)
+        yield privilegekinds.CanBackUp.about(subject)
     if not any(check.for_restore for check in missing):
-        yield kinds.CanRestore.about(subject)
+        yield privilegekinds.CanRestore.about(subject)
+
+
+_MISSING: dict[WithoutPrivilege, type[kinds.FindingKind]] = {
+    WithoutPrivilege.WHOLE_DISKS: privilegekinds.PrivilegeForTracking,
+    WithoutPrivilege.FEWER_FILES: privilegekinds.PrivilegeForFiles,
+    WithoutPrivilege.TEMPLATES_AS_VMS: privilegekinds.PrivilegeForTemplates,
+    WithoutPrivilege.NOT_INTO_VAPPS: privilegekinds.PrivilegeForVApps,
+}
 
 
 def _missing_kind(check: PrivilegeCheck) -> type[kinds.FindingKind]:
-    if check.without_it is WithoutPrivilege.WHOLE_DISKS:
-        return kinds.PrivilegeForTracking
-    if check.without_it is WithoutPrivilege.FEWER_FILES:
-        return kinds.PrivilegeForFiles
-    return kinds.PrivilegeMissingForBackup if check.for_backup else kinds.PrivilegeMissingForRestore
+    if check.without_it in _MISSING:
+        return _MISSING[check.without_it]
+    if check.for_backup:
+        return privilegekinds.PrivilegeMissingForBackup
+    return privilegekinds.PrivilegeMissingForRestore
 
 
 def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:

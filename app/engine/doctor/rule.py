@@ -91,6 +91,9 @@ def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
     others = [snapshot.name for snapshot in vm.snapshots if not snapshot.name.startswith(SNAPSHOT_PREFIX)]
     if others:
         yield kinds.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
+    if summary.is_template:
+        yield kinds.TemplateIsRead.about(name)
+        return
     yield _tracking(vm, advanced)
     if advanced.quiesce and summary.power_state is PowerState.ON and summary.hostname is None:
         yield kinds.QuiesceNeedsTools.about(name)

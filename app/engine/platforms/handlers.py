@@ -117,7 +117,7 @@ class PlatformHandlers:
     @handles(ListVms)
     def _list_vms(self, query: ListVms) -> tuple[VmSummary, ...]:
         with self._sessions.connect(query.platform) as hypervisor:
-            found = tuple(hypervisor.list_vms())
+            found = tuple(vm for vm in hypervisor.list_vms() if vm.system_role is None)
             self._sessions.sightings.reached(query.platform, hypervisor.facts, vm_count=len(found))
         return found
 

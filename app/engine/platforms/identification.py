@@ -22,6 +22,7 @@ from app.domain.identity import (
 )
 from app.domain.ids import PlatformId, VmId
 from app.domain.platforms import PlatformIdentity, origin_among
+from app.domain.reach import SystemVmRefused
 from app.domain.restore_point import RestorePoint
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
@@ -108,8 +109,29 @@ def find_subject(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIde
         IdOfAnotherVm: the id belongs to another VM now.
         VmUnderAnotherId: it is perhaps there under another id.
         VmNotFound: it is not there.
+        SystemVmRefused: it belongs to the platform itself.
+        VmDisconnected, VmHostSilent, VmInaccessible, VmInvalid, VmOrphaned: the platform does not reach it.
         OperationalError: the platform failed.
     """
+    found = _find_subject(hypervisor, recorded, here)
+    refuse_unfit(found.details.summary)
+    return found
+
+
+def refuse_unfit(vm: VmSummary) -> None:
+    """Refuse a VM that cannot be backed up or replaced as it is now.
+
+    Raises:
+        SystemVmRefused: it belongs to the platform itself.
+        VmDisconnected, VmHostSilent, VmInaccessible, VmInvalid, VmOrphaned: the platform does not reach it.
+    """
+    if vm.system_role is not None:
+        raise SystemVmRefused(vm=vm.name, role=vm.system_role)
+    if vm.unreached is not None:
+        raise vm.unreached
+
+
+def _find_subject(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity) -> Subject:
     try:
         details = hypervisor.vm_details(recorded.id)
     except VmNotFound as gone:

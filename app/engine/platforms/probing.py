@@ -78,7 +78,7 @@ def find_still(hypervisor: Hypervisor, vm: VmId | None) -> StillDisk | None:
     """
     if vm is not None:
         return _still_of(hypervisor, hypervisor.vm_details(vm))
-    inventory = hypervisor.list_vms()
+    inventory = [one for one in hypervisor.list_vms() if one.unreached is None and one.system_role is None]
     likely = [one for one in inventory if one.power_state is PowerState.OFF]
     likely += [one for one in inventory if one.power_state is not PowerState.OFF and one.snapshot_count]
     for summary in likely:

@@ -18,7 +18,7 @@ from app.domain.platforms import PlatformIdentity
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.errors import DisksNotHeld, OriginalChanged, OriginalIsAnother, OriginalUnsure
-from app.engine.platforms.identification import described
+from app.engine.platforms.identification import described, refuse_unfit
 
 
 def original_among(
@@ -80,7 +80,9 @@ class Original:
 
         Raises:
             DisksNotHeld: it has disks that the point does not hold.
+            OperationalError: it belongs to the platform itself, or is not reached; see ``refuse_unfit``.
         """
+        refuse_unfit(details.summary)
         self._hypervisor = hypervisor
         self._point = point
         self._here = here

@@ -35,6 +35,7 @@ from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
+from app.engine.restore.templates import mark_as_template
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.commands import wish_of
 from app.engine.tasks.running import RunningTask
@@ -109,7 +110,7 @@ class RestoreRun:
             saved = saved_configuration(point)
             refuse_impossible(hypervisor, saved, target.placement, self._address)
             created = self._create(hypervisor, point, saved, target, original)
-            self._power_on(hypervisor, created.id, target.name)
+            self._power_on(hypervisor, created, target.name)
             return created.id
 
     @property
@@ -195,10 +196,14 @@ class RestoreRun:
         if original is not None:
             followed = self._followed(target)
             lacking = created.identity_warnings
-            Swap(hypervisor, journal, self._context, trace, target, saved, followed, original, lacking).run()
+            swap = Swap(hypervisor, journal, self._context, trace, target, saved, followed, original, lacking)
+            swap.run(is_template=created.was_template)
             note_created(self._rules, self._sessions, self._request.platform, hypervisor, created.id)
         else:
-            close_trace(journal, trace)
+            with self._context.cancel.shield():
+                if created.was_template:
+                    mark_as_template(hypervisor, created.id, target.name, self._context.log)
+                close_trace(journal, trace)
         return created
 
     def _followed(self, target: RestoreTarget) -> Callable[[VmId, VmId], None]:
@@ -268,11 +273,14 @@ class RestoreRun:
 
     # --- afterwards --------------------------------------------------------------------------------------------
 
-    def _power_on(self, hypervisor: Hypervisor, vm: VmId, name: str) -> None:
+    def _power_on(self, hypervisor: Hypervisor, created: CreatedVm, name: str) -> None:
         if not self._request.power_on:
             return
+        if created.was_template:
+            self._context.log.info(messages.TEMPLATE_STAYS_OFF, name=name)
+            return
         try:
-            hypervisor.power_on(vm)
+            hypervisor.power_on(created.id)
         except OperationalError as error:
             self._context.log.error(messages.NOT_POWERED_ON, name=name, detail=error)
         else:

@@ -15,6 +15,7 @@ from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.original import Original
 from app.engine.restore.target import RestoreTarget
+from app.engine.restore.templates import mark_as_template
 
 
 class Swap:
@@ -60,8 +61,11 @@ class Swap:
         self._lacking = lacking
         self._powered_off = False
 
-    def run(self) -> None:
+    def run(self, *, is_template: bool = False) -> None:
         """Swap.
+
+        Args:
+            is_template: whether the new VM becomes a template in the end.
 
         Raises:
             OperationalError: the original could not be moved aside; it has its name, and the new VM is gone.
@@ -69,15 +73,18 @@ class Swap:
         """
         try:
             self._context.cancel.check()
-            self._set_original_aside()
+            self._set_original_aside(RestorePhase.SWAPPING_TEMPLATE if is_template else RestorePhase.SWAPPING)
         except BaseException:
             with self._context.cancel.shield():
                 self._give_up()
             raise
         with self._context.cancel.shield():
-            self._take_its_place()
+            created = self._take_its_place()
+            if is_template:
+                mark_as_template(self._hypervisor, created, self._target.name, self._context.log)
+            close_trace(self._journal, self._trace)
 
-    def _set_original_aside(self) -> None:
+    def _set_original_aside(self, phase: RestorePhase) -> None:
         original = self._target.replaced
         assert original is not None
         self._original.check()
@@ -85,12 +92,12 @@ class Swap:
         self._powered_off = True
         self._context.log.info(messages.ORIGINAL_POWERED_OFF)
         self._original.check()
-        self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
+        self._journal.note(replace(self._trace, phase=phase))
         self._hypervisor.rename_vm(original.id, self._target.kept_name)
         self._original.renamed(self._target.kept_name)
         self._context.log.info(messages.ORIGINAL_KEPT_AS, name=self._target.kept_name)
 
-    def _take_its_place(self) -> None:
+    def _take_its_place(self) -> VmId:
         original, created = self._target.replaced, self._trace.created
         assert original is not None
         assert created is not None
@@ -110,7 +117,7 @@ class Swap:
         else:
             self._context.log.info(messages.ORIGINAL_REMOVED, name=self._target.name)
             self._become_original(created)
-        close_trace(self._journal, self._trace)
+        return created
 
     def _become_original(self, created: VmId) -> None:
         """Give the new VM the identity that the platform kept for the original as long as it existed."""

@@ -103,6 +103,7 @@ def _placement_over(wish: OverOriginal, facts: VmFacts, original: VmSummary | No
         datacenter=original.datacenter_id or original.datacenter or None,
         folder=original.folder,
         folder_id=original.folder_id or None,
+        vapp_id=original.vapp_id or None,
         host=wish.host or original.host_id or original.host or None,
         datastore=wish.datastore,
         keep_identity=True,

@@ -22,9 +22,10 @@ from app.simulator.inventory.folder import Folder
 from app.simulator.inventory.host import HostSystem
 from app.simulator.inventory.index import DatacenterParts, Inventory
 from app.simulator.inventory.network import DistributedPortgroup, DistributedSwitch, Network
+from app.simulator.inventory.vapp import VirtualApp
 from app.simulator.inventory.vm_folder import VmFolder
 from app.simulator.objects import SimObject
-from app.simulator.spec import DatacenterSpec, DatastoreSpec, VmSpec
+from app.simulator.spec import DatacenterSpec, DatastoreSpec, VAppSpec, VmSpec
 from app.simulator.storage import DatastorePath, SimDatastore
 from app.simulator.vm.create import new_vm_moid, safe_name
 from app.simulator.vm.from_spec import SpecPlace, vm_from_spec
@@ -103,13 +104,22 @@ def _datacenter(world: World, root: Folder, spec: DatacenterSpec) -> DatacenterP
 
 
 def _add_pools(world: World) -> None:
-    parts = world.inventory.first
-    for path in world.spec.resource_pools if world.spec.is_vcenter else ():
-        above = parts.pools[path[:-1]]
-        moid = world.new_moid("resgroup")
-        parts.pools[path] = world.add(
-            ResourcePool(world, moid, parts.compute, name=stored_name(path[-1]), above=above)
-        )
+    if not world.spec.is_vcenter:
+        return
+    pools = [VAppSpec(path=path) for path in world.spec.resource_pools]
+    for spec in sorted([*pools, *world.spec.vapps], key=lambda spec: len(spec.path)):
+        parts = world.inventory.first
+        if spec.datacenter is not None:
+            known = zip(world.spec.datacenters, world.inventory.datacenters, strict=True)
+            parts = next(found for asked, found in known if asked.path == spec.datacenter)
+        parts.pools[spec.path] = world.add(_pool(world, parts, spec, is_vapp=spec not in pools))
+
+
+def _pool(world: World, parts: DatacenterParts, spec: VAppSpec, *, is_vapp: bool) -> ResourcePool:
+    above, name = parts.pools[spec.path[:-1]], stored_name(spec.path[-1])
+    if is_vapp:
+        return VirtualApp(world, world.new_moid("resgroup-v"), name, above, _folder(parts.vm_folder, spec.folder))
+    return ResourcePool(world, world.new_moid("resgroup"), parts.compute, name=name, above=above)
 
 
 def _moid(world: World, prefix: str, fixed: str) -> str:
@@ -129,7 +139,8 @@ def _datacenter_folders(world: World, datacenter: Datacenter) -> dict[str, Folde
     folders: dict[str, Folder] = {}
     for name, letter, made_as, kinds in _FOLDERS:
         moid = f"group-{letter}{world.new_number()}" if world.spec.is_vcenter else f"ha-folder-{name}"
-        allowed = (*kinds, vim.Folder) if world.spec.is_vcenter else kinds
+        more: tuple[type[object], ...] = (vim.Folder, *((vim.VirtualApp,) if name == "vm" else ()))
+        allowed = (*kinds, *more) if world.spec.is_vcenter else kinds
         folders[name] = world.add(made_as(world, moid, name, datacenter, allowed))
         datacenter.set(**{f"{name}Folder": folders[name].ref})
     return folders
@@ -294,7 +305,7 @@ def _home(spec: VmSpec, taken: set[DatastorePath]) -> DatastorePath:
     base = safe_name(spec.name)
     for number in range(10_000):
         directory = f"{base}_{number}" if number else base
-        home = DatastorePath.of(datastore, f"{directory}/{directory}.vmx")
+        home = DatastorePath.of(datastore, f"{directory}/{directory}.{'vmtx' if spec.template else 'vmx'}")
         if home not in taken:
             taken.add(home)
             return home
@@ -307,10 +318,10 @@ def _settle(world: World, machines: Iterable[VirtualMachine]) -> None:
     with world.lock:
         for machine in machines:
             parent = machine.parent_object()
-            assert parent is not None
             world.add(machine)
             world.inventory.vms[machine.moid] = machine
-            children.setdefault(parent, []).append(machine)
+            if parent is not None:
+                children.setdefault(parent, []).append(machine)
             members.setdefault(machine.host, []).append(machine)
             members.setdefault(machine.pool, []).append(machine)
         for parent, added in children.items():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
 from app.simulator.inventory.entity import Entity
@@ -126,6 +126,7 @@ class ResourcePool(Entity):
     """A resource pool; its parent is the compute resource where it is the root pool."""
 
     vim_type = vim.ResourcePool
+    is_vapp: ClassVar[bool] = False
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "owner": lambda pool: pool.owner.ref,
         "config": _pool_config,
@@ -150,6 +151,35 @@ class ResourcePool(Entity):
         self.pools: list[ResourcePool] = []
         if above is not None:
             above.pools.append(self)
+
+    @property
+    def vapp(self) -> "ResourcePool | None":
+        """The nearest vApp that this pool is or lies in, None outside of vApps."""
+        pool: SimObject | None = self
+        while isinstance(pool, ResourcePool):
+            if pool.is_vapp:
+                return pool
+            pool = pool.parent_object()
+        return None
+
+    def create_in(
+        self, pool: "ResourcePool", call: Call, config: vim.vm.ConfigSpec, host: vim.HostSystem | None
+    ) -> vim.Task:
+        """Create a VM in a pool of this vApp; ``VirtualApp`` implements it."""
+        raise NotImplementedError
+
+    def CreateChildVM_Task(
+        self, call: Call, *, config: vim.vm.ConfigSpec, host: vim.HostSystem | None = None
+    ) -> vim.Task:
+        """Create a VM in here, where this is a vApp or a pool of one.
+
+        Raises:
+            vmodl.fault.NotSupported: it is neither.
+        """
+        vapp = self.vapp
+        if vapp is None:
+            raise vmodl.fault.NotSupported(msg="The resource pool is not a vApp, nor part of one.")
+        return vapp.create_in(self, call, config, host)
 
 
 class EnvironmentBrowser(WorldObject):

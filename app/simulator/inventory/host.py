@@ -71,7 +71,7 @@ def _summary(host: "HostSystem") -> vim.host.Summary:
 
 def _runtime(host: "HostSystem") -> vim.host.RuntimeInfo:
     return vim.host.RuntimeInfo(
-        connectionState="connected",
+        connectionState=host.connection,
         powerState="poweredOn",
         standbyMode="none",
         inMaintenanceMode=host.maintenance is Maintenance.ENTERED,

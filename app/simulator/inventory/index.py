@@ -101,7 +101,7 @@ class Inventory:
             for parts in self.datacenters:
                 if parts.datacenter is found:
                     return parts
-            parent = found.properties.get("parent")
+            parent = found.properties.get("parent") or found.properties.get("parentVApp")
             found = None if parent is None else found.store.find(parent._moId)
         return self.first
 

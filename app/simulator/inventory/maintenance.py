@@ -1,10 +1,10 @@
-"""Maintenance mode of ESXi hosts: entered once nothing runs on the host any more.
+"""Maintenance mode of ESXi hosts, entered once nothing runs on the host any more, and their connection to vCenter.
 
 Clusters here are without DRS, so that somebody has to move the VMs or to switch them off meanwhile.
 """
 
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from pyVmomi import vim
 
@@ -17,6 +17,10 @@ from app.simulator.world import World
 _LOOK_S: Final = 0.05
 
 
+HostConnection = Literal["connected", "notResponding", "disconnected"]
+"""What ``runtime.connectionState`` of a host can be."""
+
+
 class Maintenance(Enum):
     """Whether a host is in use."""
 
@@ -26,15 +30,40 @@ class Maintenance(Enum):
 
 
 class Maintainable(Entity):
-    """A host that enters and leaves maintenance mode.
+    """A host that enters and leaves maintenance mode, and whose connection can be lost.
 
     Attributes:
         maintenance: whether it is in maintenance mode, or entering it.
+        connection: whether vCenter reaches it.
     """
 
     def __init__(self, world: World, moid: str, name: str, parent: SimObject) -> None:
         super().__init__(world, moid, name, parent, vm=[])
         self.maintenance = Maintenance.NORMAL
+        self.connection: HostConnection = "connected"
+
+    def set_connection(self, connection: HostConnection) -> None:
+        """Let vCenter lose the host, or reach it again; its VMs follow."""
+        with self.world.lock:
+            self.connection = connection
+            self.set(runtime=self.builders["runtime"](self))
+            for vm in self.world.inventory.vms.values():
+                if vm.host is self:
+                    vm.refresh("runtime", "summary")
+
+    def DisconnectHost_Task(self, call: Call) -> vim.Task:
+        """Let the host go; vCenter keeps what it knows of its VMs."""
+        return call.start_task(self, "DisconnectHost_Task", lambda _: self.set_connection("disconnected"))
+
+    def ReconnectHost_Task(
+        self,
+        call: Call,
+        *,
+        cnxSpec: vim.host.ConnectSpec | None = None,
+        reconnectSpec: vim.HostSystem.ReconnectSpec | None = None,
+    ) -> vim.Task:
+        """Take the host back."""
+        return call.start_task(self, "ReconnectHost_Task", lambda _: self.set_connection("connected"))
 
     def EnterMaintenanceMode_Task(
         self,

@@ -37,6 +37,8 @@ class NewVm:
     firmware: str = "bios"
     template: bool = False
     change_tracking: bool = False
+    managed_by: tuple[str, str] | None = None
+    extra_config: tuple[tuple[str, str], ...] = ()
 
 
 def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
@@ -65,11 +67,20 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
             logDirectory=directory + "/",
         ),
         hardware=changed(common.hardware, numCPU=vm.cpus, memoryMB=vm.memory_mb, device=list(devices)),
-        extraConfig=[*common.extraConfig, option("nvram", base.removesuffix(".vmx") + ".nvram")],
+        extraConfig=[
+            *common.extraConfig,
+            option("nvram", config_stem(base) + ".nvram"),
+            *(option(key, value) for key, value in vm.extra_config),
+        ],
         datastoreUrl=[fresh(vim.vm.ConfigInfo.DatastoreUrlPair, name=datastore, url=vm.datastore_url)],
         firmware=vm.firmware,
         changeTrackingEnabled=vm.change_tracking,
+        managedBy=None if vm.managed_by is None else _manager(*vm.managed_by),
     )
+
+
+def _manager(extension: str, kind: str) -> vim.ext.ManagedByInfo:
+    return vim.ext.ManagedByInfo(extensionKey=extension, type=kind)
 
 
 @functools.lru_cache(maxsize=1)
@@ -194,6 +205,11 @@ def extra_value(config: vim.vm.ConfigInfo, key: str) -> str | None:
     """Return a value of ``extraConfig``; keys differ in case only by accident."""
     wanted = key.lower()
     return next((str(entry.value) for entry in config.extraConfig if entry.key.lower() == wanted), None)
+
+
+def config_stem(name: str) -> str:
+    """Return the name of a configuration file without its ending: ``.vmx``, or ``.vmtx`` of a template."""
+    return name.removesuffix(".vmx").removesuffix(".vmtx")
 
 
 def vmx_path_of(config: vim.vm.ConfigInfo) -> str:

@@ -11,7 +11,7 @@ from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import adopt, child_named, duplicate_name, meant_name, stored_name
 from app.simulator.inventory.folder import Folder
 from app.simulator.inventory.host import HostSystem
-from app.simulator.objects import Lazy
+from app.simulator.objects import Lazy, SimObject
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import files, guest_systems, layout
@@ -32,7 +32,7 @@ from app.simulator.vm.privileges import require_privileges
 from app.simulator.vm.reconfigure import VmDeviceContext, carry_out
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
-from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +53,22 @@ def add_to_inventory(vm: Machine) -> None:
     inventory = vm.world.inventory
     with vm.world.lock:
         parent = vm.parent_object()
-        assert parent is not None
-        twin = child_named(parent, vm.name)
+        twin = child_named(parent, vm.name) if parent is not None else _child_of_pool(vm.pool, vm.name)
         if twin is not None:
             raise duplicate_name(vm.name, twin)
         vm.world.add(vm)
         inventory.vms[vm.moid] = vm
-        adopt(parent, vm)
+        if parent is not None:
+            adopt(parent, vm)
         for owner in (vm.host, vm.pool):
             owner.set(vm=[*owner.properties["vm"], vm.ref])
+
+
+def _child_of_pool(pool: ResourcePool, name: str) -> SimObject | None:
+    """Return the VM or pool of a name that is directly in a pool, or None."""
+    refs = [*pool.properties["vm"], *(inner.ref for inner in pool.pools)]
+    found = (pool.world.find(ref._moId) for ref in refs)
+    return next((child for child in found if child is not None and child.properties.get("name") == name), None)
 
 
 def new_vm_moid(world: World) -> str:
@@ -78,6 +85,16 @@ def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSyste
     inventory = folder.world.inventory
     parts = inventory.parts_of(folder)
     wanted = parts.pool if pool is None else folder.world.get(pool)
+    if isinstance(wanted, ResourcePool) and wanted.vapp is not None:
+        raise vmodl.fault.InvalidArgument(
+            msg="A virtual machine of a vApp is in no folder.", invalidProperty="pool"
+        )
+    return _place_in(folder, wanted, host)
+
+
+def _place_in(folder: Folder, wanted: SimObject, host: vim.HostSystem | None) -> Place:
+    inventory = folder.world.inventory
+    parts = inventory.parts_of(folder)
     chosen = inventory.host_of(host) or min(parts.hosts, key=lambda candidate: len(candidate.properties["vm"]))
     if not isinstance(wanted, ResourcePool) or chosen not in wanted.owner.hosts or chosen not in parts.hosts:
         raise vmodl.fault.InvalidArgument(
@@ -110,25 +127,63 @@ def create_vm(
         vim.fault.InvalidName, vim.fault.DuplicateName: of the spec.
     """
     call.require("VirtualMachine.Inventory.Create", folder)
-    home_store = (spec.files.vmPathName or "")[1:].partition("] ")[0].removesuffix("]") if spec.files else ""
-    devices_only = vim.vm.ConfigSpec(deviceChange=spec.deviceChange)
-    require_privileges(call, folder, devices_only, home=home_store)
-    if home_store in folder.world.inventory.datastores:
-        call.require("Datastore.AllocateSpace", folder.world.inventory.datastores[home_store])
+    _require_what_it_has(folder, call, spec)
     place = place_for(folder, pool, host)
     name = spec.name or ""
     check_name(name)
     refuse_twin(folder, name)
+    return _start_creation(folder, place, call, spec, "CreateVM_Task")
+
+
+def create_child_vm(
+    pool: ResourcePool, folder: Folder, call: Call, spec: vim.vm.ConfigSpec, host: vim.HostSystem | None
+) -> vim.Task:
+    """Create a VM in a vApp or a pool of one, in a task.
+
+    Args:
+        pool: the vApp or its pool.
+        folder: the folder of VMs of its datacenter, where the VM will not be.
+        call: who asks.
+        spec: what is wanted.
+        host: where it would run.
+
+    Raises:
+        vim.fault.NoPermission: the caller lacks a privilege.
+        vim.fault.InvalidName, vim.fault.DuplicateName: of the spec.
+    """
+    call.require("VApp.AssignVM" if pool.is_vapp else "Resource.AssignVMToPool", pool)
+    _require_what_it_has(pool, call, spec)
+    place = _place_in(folder, pool, host)
+    name = spec.name or ""
+    check_name(name)
+    twin = _child_of_pool(pool, stored_name(name))
+    if twin is not None:
+        raise duplicate_name(name, twin)
+    return _start_creation(pool, place, call, spec, "CreateChildVM_Task")
+
+
+def _require_what_it_has(target: WorldObject, call: Call, spec: vim.vm.ConfigSpec) -> None:
+    """Refuse a new VM with devices or a datastore that the caller may not use."""
+    home_store = (spec.files.vmPathName or "")[1:].partition("] ")[0].removesuffix("]") if spec.files else ""
+    devices_only = vim.vm.ConfigSpec(deviceChange=spec.deviceChange)
+    require_privileges(call, target, devices_only, home=home_store)
+    if home_store in target.world.inventory.datastores:
+        call.require("Datastore.AllocateSpace", target.world.inventory.datastores[home_store])
+
+
+def _start_creation(
+    target: WorldObject, place: Place, call: Call, spec: vim.vm.ConfigSpec, wsdl_name: str
+) -> vim.Task:
     refuse_unknown_hardware(place.host, spec)
 
     def run(progress: TaskProgress) -> vim.VirtualMachine:
-        home = new_home(folder.world, spec.files.vmPathName if spec.files else None, name)
+        home = new_home(target.world, spec.files.vmPathName if spec.files else None, spec.name or "")
         vm = build_vm(place, spec, home, progress)
         vm.post(vim.event.VmCreatedEvent, f"Created virtual machine {vm.name} on {vm.host.name}.", call.user)
         ref: vim.VirtualMachine = vm.ref
         return ref
 
-    return call.start_task(folder, "CreateVM_Task", run)
+    return call.start_task(target, wsdl_name, run)
 
 
 def refuse_unknown_hardware(host: HostSystem, spec: vim.vm.ConfigSpec) -> None:

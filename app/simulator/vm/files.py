@@ -6,12 +6,13 @@ from pyVmomi import vim
 
 from app.core.privatefiles import write_private
 from app.simulator.storage import DatastorePath, SimDatastore
-from app.simulator.vm.config import extra_value, vmx_path_of
+from app.simulator.vm.config import config_stem, extra_value, vmx_path_of
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import World
 
 FILE_TYPES = {
     ".vmx": "config",
+    ".vmtx": "config",
     ".nvram": "nvram",
     ".vmsd": "snapshotList",
     ".vmsn": "snapshotData",
@@ -48,20 +49,25 @@ def local_file(world: World, path: DatastorePath) -> Path:
 
 
 def home_of(config: vim.vm.ConfigInfo) -> DatastorePath:
-    """Return the path of the VM's .vmx file."""
+    """Return the path of the VM's .vmx file, of a template's .vmtx file."""
     return DatastorePath.parse(vmx_path_of(config))
+
+
+def stem_of(home: DatastorePath) -> str:
+    """Return what the files of a VM begin with."""
+    return config_stem(home.name)
 
 
 def nvram_path(config: vim.vm.ConfigInfo) -> DatastorePath:
     """Return the path of the file that keeps the firmware's settings."""
     home = home_of(config)
-    return home.sibling(extra_value(config, "nvram") or home.name.removesuffix(".vmx") + ".nvram")
+    return home.sibling(extra_value(config, "nvram") or stem_of(home) + ".nvram")
 
 
 def sibling(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
     """Return the path of a file that is called like the .vmx file, with another ending."""
     home = home_of(config)
-    return home.sibling(home.name.removesuffix(".vmx") + suffix)
+    return home.sibling(stem_of(home) + suffix)
 
 
 def snapshot_data_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:

@@ -14,7 +14,7 @@ from app.simulator.objects import Lazy
 from app.simulator.spec import DiskSpec, VmSpec
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import layout
-from app.simulator.vm.config import NewVm, new_config, with_devices
+from app.simulator.vm.config import NewVm, config_stem, new_config, with_devices
 from app.simulator.vm.controllers import (
     NVME,
     SATA,
@@ -102,6 +102,8 @@ def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple
             firmware=spec.firmware,
             template=spec.template,
             change_tracking=spec.change_tracking,
+            managed_by=spec.managed_by,
+            extra_config=spec.extra_config,
         ),
         link_controllers(_devices(world, spec, place, macs)),
     )
@@ -184,7 +186,7 @@ def _room(controller: Device) -> int:
 def _disk(world: World, disk: DiskSpec, number: int, place: SpecPlace, bays: _Bays) -> Device:
     controller, unit = bays.place(disk)
     name = disk.datastore or place.home.datastore
-    stem = place.home.name.removesuffix(".vmx") + (f"_{number}" if number else "")
+    stem = config_stem(place.home.name) + (f"_{number}" if number else "")
     path = f"[{name}] {place.home.directory}/{stem}.vmdk"
     uuid = disk_uuid(world.spec.seed, path)
     datastore = world.inventory.datastore_ref(name)

@@ -1,10 +1,10 @@
 """Unregisters and deletes VMs, and makes templates of them and VMs of templates."""
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
+from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import release
-from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
 from app.simulator.vm import files, layout
 from app.simulator.vm.machine import Machine
@@ -67,18 +67,24 @@ def destroy(vm: Machine, call: Call) -> vim.Task:
     """
     call.require("VirtualMachine.Inventory.Delete", vm)
 
-    def run(progress: TaskProgress) -> None:
-        if vm.power_state != "poweredOff":
-            raise wrong_state(vm, "poweredOff")
-        vm.world.guests.stopped(vm)
-        if vm.has_files:
-            delete_files(vm)
-        progress.report(90)
-        message = f"Removed {vm.name} on {vm.host.name} from the disk."
-        vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
-        forget(vm)
+    return vm.start(call, call.method, lambda _: remove(vm, call.user))
 
-    return vm.start(call, call.method, run)
+
+def remove(vm: Machine, user: str = "") -> None:
+    """Delete a VM with its files.
+
+    Raises:
+        vim.fault.InvalidPowerState: it runs.
+        vim.fault.FileLocked: a reader has one of the disks open.
+    """
+    if vm.power_state != "poweredOff":
+        raise wrong_state(vm, "poweredOff")
+    vm.world.guests.stopped(vm)
+    if vm.has_files:
+        delete_files(vm)
+    message = f"Removed {vm.name} on {vm.host.name} from the disk."
+    vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=user)
+    forget(vm)
 
 
 def delete_files(vm: Machine) -> None:
@@ -95,7 +101,7 @@ def delete_files(vm: Machine) -> None:
     home = files.home_of(vm.config)
     datastore = files.datastore_of(vm.world, home)
     directory = files.local_file(vm.world, home).parent
-    stem = home.name.removesuffix(".vmx")
+    stem = files.stem_of(home)
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
         if entry.is_file() and entry.name.startswith(stem) and entry.suffix in files.HOME_SUFFIXES:
             datastore.delete_file(home.sibling(entry.name).relative)
@@ -109,31 +115,55 @@ def mark_as_template(vm: Machine) -> None:
     Raises:
         vim.fault.InvalidPowerState: it runs.
         vim.fault.TaskInProgress: it is busy.
+        vmodl.fault.NotSupported: it is on a single host.
     """
+    vm.refuse_unconnected()
     vm.refuse_while_busy()
+    if not vm.world.spec.is_vcenter:
+        raise vmodl.fault.NotSupported(msg="The operation is not supported on the object.")
     if vm.power_state != "poweredOff":
         raise wrong_state(vm, "poweredOff")
     _set_template(vm, is_template=True)
 
 
-def mark_as_vm(vm: Machine, host: vim.HostSystem | None) -> None:
-    """Make a VM of a template.
+def mark_as_vm(vm: Machine, pool: vim.ResourcePool, host: vim.HostSystem | None) -> None:
+    """Make a VM of a template, in a resource pool.
 
     Raises:
         vim.fault.InvalidState: it is none.
         vim.fault.TaskInProgress: it is busy.
+        vmodl.fault.InvalidArgument: the pool is not one of the host.
+        vmodl.fault.NotSupported: it is on a single host.
     """
+    vm.refuse_unconnected()
     vm.refuse_while_busy()
+    if not vm.world.spec.is_vcenter:
+        raise vmodl.fault.NotSupported(msg="The operation is not supported on the object.")
     if not vm.config.template:
         raise vim.fault.InvalidState(msg="It is no template.")
-    target = vm.world.inventory.host_of(host)
-    if target is not None:
-        vm.set_host(target)
+    target = vm.world.inventory.host_of(host) or vm.host
+    wanted = vm.world.get(pool)
+    if not isinstance(wanted, ResourcePool) or target not in wanted.owner.hosts:
+        raise vmodl.fault.InvalidArgument(
+            msg="A specified parameter was not correct: pool", invalidProperty="pool"
+        )
+    vm.set_host(target)
+    vm.set_pool(wanted)
     _set_template(vm, is_template=False)
 
 
 def _set_template(vm: Machine, *, is_template: bool) -> None:
+    """Make a template of a VM or the other way round; its configuration file gets another ending.
+
+    Source: ``RegisterChildVM_Task`` of the vSphere Web Services reference: ``.vmtx`` refers to a template.
+    """
+    old = files.home_of(vm.config)
+    new = old.sibling(files.stem_of(old) + (".vmtx" if is_template else ".vmx"))
     with vm.world.lock:
-        vm.set_config(changed(vm.config, template=is_template))
+        now = vm.world.now()
+        made = changed(vm.config, template=is_template, modified=now, changeVersion=now.isoformat())
+        vm.set_config(changed(made, files=changed(made.files, vmPathName=str(new))))
         vm.refresh("resourcePool")
+    if vm.has_files and files.local_file(vm.world, old).exists():
+        files.datastore_of(vm.world, old).delete_file(old.relative)
     layout.save_configuration(vm)

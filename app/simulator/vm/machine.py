@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
 from app.simulator.inventory.compute import ResourcePool
@@ -24,6 +24,10 @@ from app.simulator.world import World
 _FOLLOW_CONFIG = (
     "config", "summary", "guest", "layoutEx", "layout", "storage", "datastore", "network", "resourceConfig",
 )  # fmt: skip
+VmConnection = Literal["connected", "disconnected", "inaccessible", "invalid", "orphaned"]
+"""What ``runtime.connectionState`` of a VM can be."""
+WITHOUT_CONFIGURATION = frozenset({"inaccessible", "invalid"})
+"""States in which no configuration can be returned, as the reference says."""
 _FOLLOW_STATE = ("runtime", "summary", "guest", "guestHeartbeatStatus")
 _FOLLOW_SNAPSHOTS = ("snapshot", "rootSnapshot", "layoutEx", "layout", "storage", "runtime", "summary")
 
@@ -56,6 +60,7 @@ class Machine(Entity):
         last_snapshot_number: counts snapshots; never goes back.
         consolidation_needed: True when files of removed snapshots could not be merged.
         question: what it asks, if anything.
+        own_connection: how the server reaches it while its host is connected.
         moved_here: True after a registration at another place than it was written at: it asks before it starts.
         workload_bytes_per_s: what its guest writes each second.
     """
@@ -77,7 +82,10 @@ class Machine(Entity):
         has_files: bool = True,
         power_state: str = "poweredOff",
     ) -> None:
-        super().__init__(world, moid, name, parent, config=made)
+        vapp = pool.vapp
+        super().__init__(world, moid, name, parent if vapp is None else None, config=made)
+        if vapp is not None:
+            self.properties["parentVApp"] = vapp.ref
         self.host = host
         self.pool = pool
         self.power_state = power_state
@@ -91,6 +99,7 @@ class Machine(Entity):
         self.last_snapshot_number = 0
         self.consolidation_needed = False
         self.question: Question | None = None
+        self.own_connection: VmConnection = "connected"
         self.moved_here = False
         self.workload_bytes_per_s = 0
         self._trees: dict[int, DiskTree] = {}
@@ -158,6 +167,34 @@ class Machine(Entity):
         """True while it is powered on."""
         return self.power_state == "poweredOn"
 
+    @property
+    def connection(self) -> VmConnection:
+        """How the server reaches it."""
+        return self.own_connection if self.host.connection == "connected" else "disconnected"
+
+    def set_connection(self, connection: VmConnection) -> None:
+        """Let the server lose it, or reach it again."""
+        with self.world.lock:
+            self.own_connection = connection
+            self.refresh(*_FOLLOW_CONFIG[1:], *_FOLLOW_STATE, "capability")
+            self.touch("config")
+
+    def refuse_unconnected(self) -> None:
+        """Refuse when the server does not reach the VM.
+
+        Raises:
+            vmodl.fault.HostNotConnected: its host is not connected.
+            vim.fault.InvalidState: it is inaccessible, invalid or orphaned.
+        """
+        if self.connection == "disconnected":
+            raise vmodl.fault.HostNotConnected(
+                msg="Unable to communicate with the remote host, since it is disconnected."
+            )
+        if self.connection != "connected":
+            raise vim.fault.InvalidState(
+                msg=f"The operation is not allowed in the current connection state of the VM: {self.connection}."
+            )
+
     def set_config(self, made: vim.vm.ConfigInfo) -> None:
         """Replace the configuration and announce the change."""
         with self.world.lock:
@@ -189,6 +226,15 @@ class Machine(Entity):
                 place.set(vm=[*others, self.ref] if place is host else others)
             self.host = host
             self.refresh("runtime", "summary")
+
+    def set_pool(self, pool: ResourcePool) -> None:
+        """Move the VM to another resource pool."""
+        with self.world.lock:
+            for place in (self.pool, pool):
+                others = [ref for ref in place.properties["vm"] if ref != self.ref]
+                place.set(vm=[*others, self.ref] if place is pool else others)
+            self.pool = pool
+            self.refresh("resourcePool")
 
     def snapshots_changed(self) -> None:
         """Announce that snapshots or the disks' files changed."""
@@ -246,8 +292,10 @@ class Machine(Entity):
 
         Raises:
             vim.fault.TaskInProgress: one does.
+            vmodl.fault.HostNotConnected, vim.fault.InvalidState: the server does not reach the VM.
         """
         with self.world.lock:
+            self.refuse_unconnected()
             self.refuse_while_busy()
             return call.start_task(self, wsdl_name, run)
 

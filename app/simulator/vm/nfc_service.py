@@ -77,6 +77,7 @@ class NfcService(WorldObject):
         found = self.world.get(ref)
         if not isinstance(found, Machine):
             raise vmodl.fault.ManagedObjectNotFound(msg="The virtual machine does not exist.", obj=ref)
+        found.refuse_unconnected()
         return found
 
     def _disk_ticket(

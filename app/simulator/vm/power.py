@@ -48,7 +48,7 @@ def start(vm: Machine) -> None:
         vm.apply_tracking()
     with vm.world.lock:
         vm.set_power("poweredOn")
-        vm.set_config(with_devices(vm.config, _connected(vm.config.hardware.device, connected=True)))
+        vm.set_config(_noted(vm, _connected(vm.config.hardware.device, connected=True)))
     vm.world.guests.started(vm)
 
 
@@ -58,7 +58,13 @@ def stop(vm: Machine, state: str) -> None:
         vm.world.guests.stopped(vm)
     with vm.world.lock:
         vm.set_power(state)
-        vm.set_config(with_devices(vm.config, _connected(vm.config.hardware.device, connected=False)))
+        vm.set_config(_noted(vm, _connected(vm.config.hardware.device, connected=False)))
+
+
+def _noted(vm: Machine, devices: list[Device]) -> vim.vm.ConfigInfo:
+    """Return the configuration with other devices, as written just now."""
+    now = vm.world.now()
+    return changed(with_devices(vm.config, devices), modified=now, changeVersion=now.isoformat())
 
 
 def _connected(devices: list[Device], *, connected: bool) -> list[Device]:

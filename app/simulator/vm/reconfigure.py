@@ -56,7 +56,7 @@ class VmDeviceContext:
         elif datastore is not None:
             name = self._world.inventory.require_datastore(datastore).name
         directory = wanted.partition("] ")[2].strip("/") or self._home.directory
-        stem = self._home.name.removesuffix(".vmx")
+        stem = files.stem_of(self._home)
         for number in range(1000):
             suffix = f"_{number}" if number else ""
             path = f"[{name}] {directory}/{stem}{suffix}.vmdk"

@@ -62,7 +62,7 @@ def _register(place: Place, path: str, name: str | None, progress: TaskProgress,
     if not file.is_file():
         raise vim.fault.NotFound(msg=f"The object or item referred to could not be found: {path}")
     spec = vmx.spec_from_text(file.read_text("utf-8", "replace"), path)
-    spec = changed(spec, name=meant_name(name or spec.name or home.name.removesuffix(".vmx")))
+    spec = changed(spec, name=meant_name(name or spec.name or files.stem_of(home)))
     refuse_twin(place.folder, spec.name or "")
     written_at = spec.locationId
     vm = bare_machine(place, spec, home)

@@ -42,6 +42,7 @@ def runtime(vm: Machine) -> vim.vm.RuntimeInfo:
     return changed(
         _idle_runtime(),
         host=vm.host.ref,
+        connectionState=vm.connection,
         powerState=vm.power_state,
         bootTime=vm.boot_time,
         question=None if vm.question is None else vm.question.info,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from pyVmomi import vim
 
 from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
 from app.simulator.vm import (
     changed_areas,
     config,
@@ -19,9 +20,12 @@ from app.simulator.vm import (
     snapshots,
     views,
 )
-from app.simulator.vm.machine import Machine
+from app.simulator.vm.machine import WITHOUT_CONFIGURATION, Machine
 from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.virtual_machine_snapshot import VirtualMachineSnapshot
+
+_FROM_FILES = frozenset({"config", "layout", "layoutEx", "guest", "snapshot"})
+"""Properties that come from a VM's files."""
 
 
 class VirtualMachine(Machine):
@@ -44,6 +48,12 @@ class VirtualMachine(Machine):
         "resourcePool": lambda vm: None if vm.config.template else vm.pool.ref,
         "environmentBrowser": lambda vm: vm.pool.owner.properties["environmentBrowser"],
     }
+
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
+        """Return a property; clients are told no configuration of a VM whose files cannot be read."""
+        if session is not None and name in _FROM_FILES and self.connection in WITHOUT_CONFIGURATION:
+            return None
+        return super().read(name, session)
 
     def new_snapshot(self, wish: SnapshotWish, number: int, parent: Snapshot | None) -> Snapshot:
         """Make the managed object of a snapshot of this VM, which is not part of its tree yet."""
@@ -113,7 +123,7 @@ class VirtualMachine(Machine):
         self, call: Call, *, pool: vim.ResourcePool, host: vim.HostSystem | None = None
     ) -> None:
         """Make a VM of the template."""
-        lifecycle.mark_as_vm(self, host)
+        lifecycle.mark_as_vm(self, pool, host)
 
     def RefreshStorageInfo(self, call: Call) -> None:
         """Measure the VM's files again."""

@@ -7,7 +7,7 @@ from typing import Any
 from pyVmomi import vim
 
 from app.simulator.vm import guest_systems
-from app.simulator.vm.config import extra_value, option, vmx_path_of
+from app.simulator.vm.config import config_stem, extra_value, option, vmx_path_of
 from app.simulator.vm.controllers import (
     IDE,
     SCSI_CONTROLLERS,
@@ -38,7 +38,7 @@ def render(config: vim.vm.ConfigInfo) -> str:
 
 
 def _general(config: vim.vm.ConfigInfo) -> Iterator[tuple[str, str]]:
-    base = vmx_path_of(config).rpartition("/")[2].removesuffix(".vmx")
+    base = config_stem(vmx_path_of(config).rpartition("/")[2])
     boot_delay: Any = config.bootOptions.bootDelay if config.bootOptions else 0
     yield ".encoding", "UTF-8"
     yield "config.version", "8"

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QCoreApplication, QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QLineEdit,
     QSplitter,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.contract.platforms import ListVms
 from app.contract.rules import VmsInRules
 from app.domain.ids import PlatformId, VmId
+from app.domain.reach import HostConnection, VmConnection
 from app.domain.vms import PowerState, VmSummary
 from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
 from app.views import formatting, style
@@ -27,7 +29,7 @@ from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import FormDialog
 from app.views.widgets.itemstyle import item_style
 from app.views.widgets.pause import Pause
-from app.views.widgets.plain import Label
+from app.views.widgets.plain import Label, show_tip
 from app.views.widgets.stages import Stages
 from app.views.widgets.tags import Tag, TagBox
 from app.workers.answers import Failure
@@ -40,6 +42,29 @@ _SMALL = 200
 def vm_tag(vm: VmId, name: str, size_bytes: int | None) -> Tag:
     """Return the tag of a chosen VM, with its size."""
     return Tag(vm, name, "" if size_bytes is None else formatting.size(size_bytes))
+
+
+def vm_state(vm: VmSummary) -> str:
+    """Return why a VM cannot be backed up now, in a word or two; empty when it can."""
+    if vm.host_connection is HostConnection.NOT_RESPONDING:
+        return QCoreApplication.translate("VmPicker", "host does not answer")
+    if vm.host_connection is HostConnection.DISCONNECTED or vm.connection is VmConnection.DISCONNECTED:
+        return QCoreApplication.translate("VmPicker", "host disconnected")
+    if vm.connection is VmConnection.INACCESSIBLE:
+        return QCoreApplication.translate("VmPicker", "files inaccessible")
+    if vm.connection is VmConnection.INVALID:
+        return QCoreApplication.translate("VmPicker", "configuration invalid")
+    if vm.connection is VmConnection.ORPHANED:
+        return QCoreApplication.translate("VmPicker", "orphaned")
+    return ""
+
+
+def vm_note(vm: VmSummary, taken: str) -> str:
+    """Return what stands behind a VM's name: its rule, else why it cannot be backed up now, or its size."""
+    if taken:
+        return QCoreApplication.translate("VmPicker", "in rule {name}").format(name=taken)
+    kind = [QCoreApplication.translate("VmPicker", "template")] if vm.is_template else []
+    return " · ".join([*kind, vm_state(vm) or formatting.size(vm.disk_bytes)])
 
 
 class _VmDelegate(QStyledItemDelegate):
@@ -74,8 +99,7 @@ class _VmDelegate(QStyledItemDelegate):
         if not isinstance(vm, VmSummary):
             return
         cell = item_style(option)
-        taken = index.data(TAKEN_ROLE)
-        text = self.tr("in rule {name}").format(name=taken) if taken else formatting.size(vm.disk_bytes)
+        text = vm_note(vm, index.data(TAKEN_ROLE))
         name_width = cell.fontMetrics.horizontalAdvance(vm.name)
         indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
         room = QRect(cell.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
@@ -85,6 +109,20 @@ class _VmDelegate(QStyledItemDelegate):
         fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(0, room.width()))
         painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, fitting)
         painter.restore()
+
+    def helpEvent(
+        self,
+        event: QHelpEvent,
+        view: QAbstractItemView,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> bool:
+        """Show what stands behind a name that leaves no room for it."""
+        vm = index.data(VM_ROLE)
+        if event.type() is not QEvent.Type.ToolTip or not isinstance(vm, VmSummary):
+            return super().helpEvent(event, view, option, index)
+        show_tip(event.globalPos(), f"{vm.name}: {vm_note(vm, index.data(TAKEN_ROLE))}", view)
+        return True
 
 
 class VmPicker(FormDialog):
@@ -185,7 +223,7 @@ class VmPicker(FormDialog):
         )
 
     def _on_vms(self, vms: tuple[VmSummary, ...]) -> None:
-        by_id = {vm.id: vm for vm in vms if not vm.is_template}
+        by_id = {vm.id: vm for vm in vms}
         self.model.set_vms(by_id.values(), self._taken)
         self.model.choose([by_id[vm] for vm in self._wanted if vm in by_id], chosen=True)
         self._unfold()
@@ -193,7 +231,7 @@ class VmPicker(FormDialog):
             self.stages.show_content()
             self.filter.setFocus()
         else:
-            text = self.tr("The account may see no VMs, or there are only templates.")
+            text = self.tr("The account may see no VMs.")
             self.stages.show_empty(Glyph.VM, self.tr("No VM on this platform"), text)
 
     def _on_failed(self, failure: Failure) -> None:

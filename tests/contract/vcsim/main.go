@@ -28,6 +28,7 @@ func main() {
 	key := flag.String("key", "", "private key, PEM")
 	machines := flag.Int("machines", 2, "virtual machines per resource pool")
 	folders := flag.Int("folders", 0, "folders to put datacenters, hosts and machines into")
+	apps := flag.Int("apps", 0, "vApps per cluster, each with virtual machines of its own")
 	verbose := flag.Bool("verbose", false, "log to standard error")
 	flag.Parse()
 	if !*verbose {
@@ -37,6 +38,7 @@ func main() {
 	model := simulator.VPX()
 	model.Machine = *machines
 	model.Folder = *folders
+	model.App = *apps
 	defer model.Remove()
 	if err := model.Create(); err != nil {
 		fatal(err)

@@ -47,7 +47,7 @@ class Target:
 
 
 @contextmanager
-def govmomi(folder: Path, *, machines: int = 2, folders: int = 0) -> Iterator[Target]:
+def govmomi(folder: Path, *, machines: int = 2, folders: int = 0, apps: int = 0) -> Iterator[Target]:
     """Run the Go simulator for the time of the block."""
     certificate, key = make_certificate(folder)
     user = "administrator@vsphere.local"
@@ -55,7 +55,7 @@ def govmomi(folder: Path, *, machines: int = 2, folders: int = 0) -> Iterator[Ta
         str(built_simulator()),
         *("-user", user, "-password", PASSWORD),
         *("-certificate", str(certificate), "-key", str(key)),
-        *("-machines", str(machines), "-folders", str(folders)),
+        *("-machines", str(machines), "-folders", str(folders), "-apps", str(apps)),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,14 +1,21 @@
-from PySide6.QtCore import Qt
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
+from app.contract.platforms import ListVms
 from app.domain.ids import VmId
+from app.domain.reach import HostConnection, VmConnection
 from app.models.vm_tree import VmTreeModel
 from app.views.backup.editor import EditorMode
+from app.views.backup.vm_picker import VmPicker, vm_note
 from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
 from tests.gui.backup import samples
-from tests.gui.backup.steps import choose_vms, open_editor
+from tests.gui.backup.steps import choose_vms, only_leaf, open_editor
 from tests.gui.operator import problem_of
 from tests.support.scripted_door import ScriptedDoor
 
@@ -88,3 +95,51 @@ def test_a_path_that_leads_out_of_the_standby_is_refused(
     QTest.mouseClick(browser.primary, Qt.MouseButton.LeftButton)
     assert "it leads upwards" in problem_of(browser.path)
     assert browser.isVisible()
+
+
+def test_a_vm_says_what_it_is_and_why_it_cannot_be_backed_up_now() -> None:
+    web = samples.inventory_vm("web-01")
+    assert vm_note(web, "") == vm_note(replace(web, snapshot_count=1), "")
+    assert vm_note(web, "nightly") == "in rule nightly"
+    assert vm_note(replace(web, is_template=True), "").startswith("template · ")
+    words = {
+        replace(web, connection=VmConnection.DISCONNECTED): "host disconnected",
+        replace(web, host_connection=HostConnection.NOT_RESPONDING): "host does not answer",
+        replace(web, connection=VmConnection.INACCESSIBLE): "files inaccessible",
+        replace(web, connection=VmConnection.INVALID): "configuration invalid",
+        replace(web, connection=VmConnection.ORPHANED): "orphaned",
+    }
+    for vm, expected in words.items():
+        assert vm_note(vm, "") == expected
+        assert vm.unreached is not None
+
+
+def test_templates_and_vms_that_are_not_reached_are_offered(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    golden = replace(samples.inventory_vm("golden"), is_template=True)
+    lost = replace(samples.inventory_vm("lost"), connection=VmConnection.ORPHANED)
+    samples.fill(door)
+    door.answer(ListVms, (golden, lost))
+    picker = VmPicker(console, samples.PLATFORM, "Berlin", [golden.id, lost.id])
+    qtbot.addWidget(picker)
+    picker.open()
+    qtbot.waitUntil(lambda: picker.model.shown_count == 2)
+    assert [vm.name for vm in picker.chosen] == ["golden", "lost"]
+
+
+def test_a_long_name_says_under_the_pointer_what_has_no_room_behind_it(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    lost = replace(samples.inventory_vm("a" * 60), connection=VmConnection.ORPHANED)
+    samples.fill(door)
+    door.answer(ListVms, (lost,))
+    picker = VmPicker(console, samples.PLATFORM, "Berlin", [])
+    qtbot.addWidget(picker)
+    picker.open()
+    qtbot.waitUntil(lambda: picker.model.shown_count == 1)
+    picker.tree.expandAll()
+    place = picker.tree.visualRect(only_leaf(picker.model)).center()
+    viewport = picker.tree.viewport()
+    QApplication.sendEvent(viewport, QHelpEvent(QEvent.Type.ToolTip, place, viewport.mapToGlobal(place)))
+    assert QToolTip.text() == f"{lost.name}: orphaned"

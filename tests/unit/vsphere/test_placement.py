@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.vms import VmPlacement
-from app.vsphere.offer import Datacenter, Host, PlatformOffer
+from app.vsphere.offer import Datacenter, Host, PlatformOffer, VApp
 from app.vsphere.placement import NoPlace, Origin, choose_place
 
 ORIGIN = Origin(
@@ -259,6 +259,51 @@ def test_pool_of_several_with_one_name_is_known_by_its_id_or_path() -> None:
     place = choose_place(offer, ORIGIN, VmPlacement(name="web"))
     assert place.pool == "pool-esx02"
     assert any("A/Gold, B/Gold" in warning for warning in map(str, place.warnings))
+
+
+SHOP = VApp(moid="v-1", name="Shop")
+WITH_VAPPS = replace(
+    SITE,
+    hosts=(
+        replace(
+            SITE.hosts[1],
+            pools={"A/Shop": "v-1", "A/Shop/Gold": "pool-3", "B/Shop": "v-2"},
+            vapps={"v-1": SHOP, "pool-3": SHOP, "v-2": VApp(moid="v-2", name="Shop")},
+        ),
+    ),
+)
+OF_SHOP = replace(
+    ORIGIN, folder=("Production", "Shop"), resource_pool="Shop", resource_pool_id="v-1", same_platform=True
+)
+
+
+def test_vm_of_a_vapp_goes_into_it_and_misses_no_folder() -> None:
+    place = choose_place(WITH_VAPPS, OF_SHOP, VmPlacement(name="web"))
+    assert (place.pool, place.vapp, place.folder_path, place.warnings) == ("v-1", SHOP, ("Shop",), ())
+    inside = replace(OF_SHOP, resource_pool="Gold", resource_pool_id="pool-3")
+    assert choose_place(WITH_VAPPS, inside, VmPlacement(name="web")).vapp == SHOP
+    by_path = replace(OF_SHOP, resource_pool_id="gone", resource_pool_path="B/Shop")
+    assert choose_place(WITH_VAPPS, by_path, VmPlacement(name="web")).pool == "v-2"
+
+
+def test_vapp_of_a_name_that_two_have_is_not_guessed() -> None:
+    place = choose_place(WITH_VAPPS, replace(OF_SHOP, resource_pool_id="gone"), VmPlacement(name="web"))
+    assert (place.pool, place.vapp, place.folder) == ("pool-esx02", None, "prod")
+    assert any("A/Shop, B/Shop" in warning for warning in map(str, place.warnings))
+
+
+def test_folder_that_was_asked_for_goes_before_the_vapp_and_that_is_said() -> None:
+    place = choose_place(WITH_VAPPS, OF_SHOP, VmPlacement(name="web", folder_id="web"))
+    assert (place.pool, place.vapp, place.folder) == ("pool-esx02", None, "web")
+    assert any("was in the vApp Shop" in warning for warning in map(str, place.warnings))
+
+
+def test_vapp_that_was_asked_for_goes_before_everything() -> None:
+    wanted = VmPlacement(name="web", vapp_id="v-2", folder=("Production",))
+    assert choose_place(WITH_VAPPS, OF_SHOP, wanted).pool == "v-2"
+    inside = replace(OF_SHOP, resource_pool="Gold", resource_pool_id="pool-3")
+    assert choose_place(WITH_VAPPS, inside, replace(wanted, vapp_id="v-1")).pool == "pool-3"
+    assert choose_place(WITH_VAPPS, OF_SHOP, replace(wanted, vapp_id="gone")).vapp is None
 
 
 def test_host_that_knows_the_hardware_version_goes_before_the_vms_own() -> None:

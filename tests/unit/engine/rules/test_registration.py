@@ -243,6 +243,20 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
             is_granted=False,
             without_it=WithoutPrivilege.WHOLE_DISKS,
         ),
+        PrivilegeCheck(
+            privilege="mark",
+            for_backup=False,
+            for_restore=True,
+            is_granted=False,
+            without_it=WithoutPrivilege.TEMPLATES_AS_VMS,
+        ),
+        PrivilegeCheck(
+            privilege="assign",
+            for_backup=False,
+            for_restore=True,
+            is_granted=False,
+            without_it=WithoutPrivilege.NOT_INTO_VAPPS,
+        ),
     )
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examined(lab, platform, probe=lambda *_: REFUSED.fill(), resolve=lambda _: REFUSED.fill())
@@ -251,6 +265,8 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
         "snap: backups are not possible",
         "create: backups work",
         "cbt: every backup",
+        "mark: templates are restored as VMs",
+        "assign: VMs cannot be restored into their vApps",
         "refused",
         "cannot be resolved",
         "licence",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyVmomi import vim, vmodl
 
-from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
+from app.simulator.spec import DatacenterSpec, DiskSpec, Flavour, SimulatorSpec, VmSpec
 from tests.unit.simulator.vm.lab import (
     GRAIN,
     MIB,
@@ -154,10 +154,45 @@ def test_a_template_does_not_start(lab: VmLab) -> None:
     assert vm.config.template
     assert vm.summary.config.template
     assert vm.resourcePool is None
+    assert vm.config.files.vmPathName == "[ds1] archive-01/archive-01.vmtx"
+    assert lab.file("[ds1] archive-01/archive-01.vmtx").is_file()
+    assert not lab.file("[ds1] archive-01/archive-01.vmx").exists()
     with lab.refused(vmodl.fault.NotSupported):
         lab.run(vm.PowerOnVM_Task())
+    before = vm.config.changeVersion
     vm.MarkAsVirtualMachine(lab.pool, None)
+    assert vm.resourcePool == lab.pool
+    assert vm.config.changeVersion != before
+    assert lab.file("[ds1] archive-01/archive-01.vmx").is_file()
+    assert not lab.file("[ds1] archive-01/archive-01.vmtx").exists()
     lab.run(vm.PowerOnVM_Task())
+    assert vm.config.changeVersion != before
+
+
+def test_a_vm_of_a_template_needs_a_pool_of_its_host(tmp_path: Path) -> None:
+    spec = SimulatorSpec(
+        more_datacenters=(DatacenterSpec(name="Other"),),
+        vms=(
+            VmSpec(name="golden", disks=(), template=True),
+            VmSpec(name="elsewhere", disks=(), datacenter="Other"),
+        ),
+    )
+    with VmLab(tmp_path, spec) as lab:
+        golden, elsewhere = lab.vm("golden"), lab.vm("elsewhere")
+        with lab.refused(vmodl.fault.InvalidArgument):
+            golden.MarkAsVirtualMachine(elsewhere.resourcePool, None)
+        with lab.refused(vim.fault.InvalidState):
+            elsewhere.MarkAsVirtualMachine(elsewhere.resourcePool, None)
+        assert golden.config.template
+
+
+def test_a_single_host_has_no_templates(tmp_path: Path) -> None:
+    vms = (VmSpec(name="golden", disks=(), powered_on=False),)
+    with VmLab(tmp_path, SimulatorSpec(flavour=Flavour.ESXI, vms=vms)) as lab:
+        golden = lab.vm("golden")
+        with lab.refused(vmodl.fault.NotSupported):
+            golden.MarkAsTemplate()
+        assert not golden.config.template
 
 
 # ---- moving ----------------------------------------------------------------------------------------------
