@@ -8,7 +8,7 @@ import pytest
 from app.core.access import DiskAddress
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
-from app.domain.errors import DiskAccessFailed
+from app.domain.errors import DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import TaskId
 from app.domain.vms import FrozenVm, VirtualDisk, VmSummary
@@ -48,6 +48,7 @@ VMS = (
         ),
     ),
     VmSpec(name="left", disks=(DISK,), needs_consolidation=True),
+    VmSpec(name="merged", disks=(DISK, DISK), needs_consolidation=True),
     VmSpec(name="win", disks=(DISK,), guest_id="windows2022srvNext_64Guest", hostname="win.lab"),
 )
 
@@ -149,10 +150,27 @@ def test_a_primary_is_frozen_as_any_vm(odd_site: VSphereHypervisor) -> None:
 
 
 def test_disks_that_need_consolidation_are_said_so(odd_site: VSphereHypervisor) -> None:
-    assert [vm.name for vm in odd_site.list_vms() if vm.needs_consolidation] == ["left"]
+    assert named(odd_site, "left").needs_consolidation
+    assert not named(odd_site, "odd").needs_consolidation
     [disk] = odd_site.vm_details(named(odd_site, "left").id).disks
     assert disk.is_delta
     assert not disk.is_linked
+
+
+def test_disks_are_consolidated_with_progress_and_a_consolidation_can_be_stopped(
+    odd_site: VSphereHypervisor,
+) -> None:
+    vm, reached, stopped = named(odd_site, "merged"), list[int](), CancelToken()
+    stopped.cancel()
+    with pytest.raises(TaskCancelled):
+        odd_site.consolidate_disks(vm.id, on_progress=reached.append, cancel=stopped)
+    assert reached == []
+    assert named(odd_site, "merged").needs_consolidation
+    odd_site.consolidate_disks(vm.id, on_progress=reached.append, cancel=CancelToken())
+    assert reached == sorted(reached)
+    details = odd_site.vm_details(vm.id)
+    assert not details.summary.needs_consolidation
+    assert [disk.path for disk in details.disks] == ["[ds1] merged/merged.vmdk", "[ds1] merged/merged_1.vmdk"]
 
 
 def test_a_linked_clone_is_read_whole_over_nfc_and_not_over_https(

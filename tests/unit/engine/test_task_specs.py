@@ -15,9 +15,9 @@ import pytest
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.standbys import StartClosing, StartGarbageCollection
-from app.contract.tasks import ListTasks, RetryTask, StartBackup
+from app.contract.tasks import ListTasks, RetryTask, StartBackup, StartConsolidation
 from app.domain.events import TaskFailed
-from app.domain.ids import StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine import messages
@@ -180,6 +180,21 @@ def test_nothing_of_a_command_is_forgotten_in_its_task(name: str) -> None:
     if isinstance(spec, RestoreSpec):
         assert isinstance(command, StartRestore)
         assert wish_of(spec.target) == command.target
+
+
+def test_a_consolidation_is_stored_without_a_standby() -> None:
+    command = StartConsolidation(platform=PlatformId("p1"), vm=VmId("vm-1"), vm_name="web", priority=3)
+    document = {
+        "version": 1,
+        "task": "consolidation",
+        "standby": "",
+        "priority": 3,
+        "platform": "p1",
+        "vm": "vm-1",
+        "vm_name": "web",
+    }
+    assert json.loads(encode_spec(spec_of(command))) == document
+    assert read_spec(record_of(document, "consolidation")) == spec_of(command)
 
 
 @pytest.mark.parametrize("wish", [OverOriginal(), OverOriginal(host="esx1")])
