@@ -3,6 +3,7 @@
 from types import ModuleType
 from typing import Final
 
+import app.engine.consolidation.messages
 import app.engine.export.messages
 import app.engine.history.messages
 import app.engine.hooks.run
@@ -18,6 +19,7 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     app.engine.history.messages,
     app.engine.hooks.run,
     app.engine.notify.messages,
+    app.engine.consolidation.messages,
     app.engine.export.messages,
     app.transport.messages,
     app.vsphere.messages,

@@ -5,6 +5,7 @@ from enum import Enum
 
 from app.contract.base import Query
 from app.contract.rules import RuleDraft
+from app.contract.tasks import StartConsolidation
 from app.domain.ids import PlatformId, RuleId
 from app.domain.messages import Params
 
@@ -32,6 +33,8 @@ class Finding:
     params: Params
     message: str
     hint: str
+    remedy: StartConsolidation | None = None
+    """What the operator can let the engine do about it; None where there is nothing."""
 
 
 class ExaminePlatform(Query[tuple[Finding, ...]], frozen=True, kw_only=True):

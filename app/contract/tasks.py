@@ -40,6 +40,16 @@ class StartBackup(Command[TaskId], frozen=True, kw_only=True):
     """How many times its rule has retried it automatically; 0 for the run itself."""
 
 
+class StartConsolidation(Command[TaskId], frozen=True, kw_only=True):
+    """Queue the consolidation of a VM's disks: what removed snapshots have left is merged."""
+
+    platform: PlatformId
+    vm: VmId
+    vm_name: str
+    """As it was seen: a VM of another name is left alone."""
+    priority: int = 0
+
+
 class CancelTask(Command[None], frozen=True, kw_only=True):
     """Ask a task to stop; it ends as stopped once it has cleaned up. One that has ended is left alone."""
 

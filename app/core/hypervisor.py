@@ -1,6 +1,6 @@
 """A hypervisor as the engine sees it. vSphere is the first that fulfils this; a second must fit unchanged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, Self, runtime_checkable
 
@@ -165,6 +165,25 @@ class ResettableTracking(Protocol):
 
         Called after tracking was caught leaving out changes, when no snapshot of ours is on the VM. Change
         ids from before cannot be used afterwards. Why it was not done goes to the log.
+        """
+        ...
+
+
+@runtime_checkable
+class ConsolidatesDisks(Protocol):
+    """Merges what removed snapshots have left; optional for a hypervisor session. Thread: any."""
+
+    def consolidate_disks(self, vm: VmId, *, on_progress: Callable[[int], None], cancel: CancelToken) -> None:
+        """Merge what removed snapshots have left on the disks of a VM; that may take hours.
+
+        Args:
+            vm: the VM; it may run meanwhile.
+            on_progress: called with the percentage, from this thread, when it changes.
+            cancel: asks the platform to stop; it may still go on for a while.
+
+        Raises:
+            OperationalError: something is still left.
+            TaskCancelled: cancelled.
         """
         ...
 

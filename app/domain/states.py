@@ -27,6 +27,7 @@ class TaskKind(Enum):
     GARBAGE_COLLECTION = "sweep"
     MIGRATION = "migration"
     CLOSING = "closing"
+    CONSOLIDATION = "consolidation"
 
     def said(self) -> Message:
         """Return the word as a message."""
@@ -46,6 +47,7 @@ _TASK_WORDS = {
     TaskKind.GARBAGE_COLLECTION: MessageKind("word.task.garbage_collection", "garbage collection"),
     TaskKind.MIGRATION: MessageKind("word.task.migration", "migration"),
     TaskKind.CLOSING: MessageKind("word.task.closing", "closing to other users"),
+    TaskKind.CONSOLIDATION: MessageKind("word.task.consolidation", "disk consolidation"),
 }
 
 

@@ -19,6 +19,14 @@ class PowerState(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskLeftOut:
+    """A disk that backups of its VM leave out."""
+
+    label: str
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VmSummary:
     """One row of a platform's inventory."""
 
@@ -58,6 +66,14 @@ class VmSummary:
     host_connection: HostConnection = HostConnection.CONNECTED
     system_role: SystemRole | None = None
     """What it does for the platform itself; None for every VM of the platform's users."""
+    disk_count: int = 0
+    disks_left_out: tuple[DiskLeftOut, ...] = ()
+    unsupported_reason: Message | None = None
+    """Why no backup of it is made at all; None when one can be."""
+    snapshot_doubt: Message | None = None
+    """Why the platform will probably refuse to take a snapshot of it; None when nothing speaks against it."""
+    needs_consolidation: bool = False
+    """True when files of removed snapshots are left on its disks."""
 
     @property
     def unreached(self) -> OperationalError | None:
@@ -83,7 +99,9 @@ class VirtualDisk:
     change_id: str | None = None
     """CBT change id; only ever filled for the disks of a snapshot."""
     is_delta: bool = False
-    """True when ``path`` is a snapshot's delta that has parents, so that the file alone is not the disk."""
+    """True when ``path`` is a delta that has parents, so that the file alone is not the disk."""
+    is_linked: bool = False
+    """True when it stands on a disk in the folder of another VM: it is a linked clone."""
     is_encrypted: bool = False
     """True when its file holds encrypted data, which only its host can make plain."""
 

@@ -144,6 +144,14 @@ class TemplateChanged(OperationalError):
     retryable = True
 
 
+class VmNotBackedUp(OperationalError):
+    """No backup of this VM is made, whatever its disks are."""
+
+    code = "backup.vm_not_backed_up"
+    message_template = "{vm} is not backed up: {reason}."
+    hint_template = "Take it out of the rule, and put the VM in that holds its data."
+
+
 class NothingToBackUp(OperationalError):
     """No disk of the VM can be backed up."""
 

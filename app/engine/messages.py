@@ -32,6 +32,12 @@ TASK_INTERRUPTED = MessageKind("task.interrupted", "The program ended while the 
 # --- backup: preparing -----------------------------------------------------------------------------------------
 
 DISK_LEFT_OUT = MessageKind("backup.disk_left_out", "{disk} is left out of the backup: {reason}")
+SNAPSHOT_DOUBTFUL = MessageKind("backup.snapshot_doubtful", "The platform may refuse the snapshot: {reason}")
+DISKS_NEED_CONSOLIDATION = MessageKind(
+    "backup.disks_need_consolidation",
+    "The disks of {vm} need consolidation already before the backup: files of removed snapshots are left. Examine "
+    "the platform to consolidate them, or use the platform's own tools",
+)
 TRACKING_UNSUPPORTED = MessageKind(
     "backup.tracking_unsupported", "The VM does not support changed block tracking: every disk is read whole"
 )

@@ -1,7 +1,7 @@
 """A platform's VMs as a tree that can be checked: datacenter, folders or host, VM."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Optional
 
@@ -58,8 +58,12 @@ class VmTreeModel(QAbstractItemModel):
 
     chosen_changed = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, notes_of: Callable[[VmSummary], str] = lambda _vm: ""
+    ) -> None:
+        """Show nothing yet; ``notes_of`` describes a VM to screen readers."""
         super().__init__(parent)
+        self._notes_of = notes_of
         self._vms: tuple[VmSummary, ...] = ()
         self._taken: Mapping[VmId, str] = {}
         self._chosen: dict[VmId, VmSummary] = {}
@@ -127,13 +131,21 @@ class VmTreeModel(QAbstractItemModel):
         """Return the checked VMs, in the order in which they were checked."""
         return tuple(self._chosen.values())
 
+    def keep(self, vms: Iterable[VmSummary]) -> None:
+        """Check the VMs that were chosen before, also those of which no backup is made any more."""
+        for vm in vms:
+            if vm.unsupported_reason is not None and not self.refusal(vm):
+                self._chosen.setdefault(vm.id, vm)
+        self.choose(vms, chosen=True)
+        self.chosen_changed.emit()
+
     def choose(self, vms: Iterable[VmSummary], *, chosen: bool) -> None:
         """Check or uncheck VMs; those that cannot be chosen stay as they are."""
         before = len(self._chosen)
         for vm in vms:
             if not chosen:
                 self._chosen.pop(vm.id, None)
-            elif not self.refusal(vm):
+            elif self._can_be_chosen(vm):
                 self._chosen.setdefault(vm.id, vm)
         if len(self._chosen) != before:
             # Views draw from here again on chosen_changed; a signal per group of a large platform would be slow.
@@ -144,10 +156,13 @@ class VmTreeModel(QAbstractItemModel):
         """Return the name of the rule that has the VM; empty when it can be chosen."""
         return self._taken.get(vm.id, "")
 
+    def _can_be_chosen(self, vm: VmSummary) -> bool:
+        return not self.refusal(vm) and vm.unsupported_reason is None
+
     def _state(self, node: _Node) -> Qt.CheckState:
         if node.vm is not None:
             return Qt.CheckState.Checked if node.vm.id in self._chosen else Qt.CheckState.Unchecked
-        free = [leaf.vm.id for leaf in node.leaves() if leaf.vm is not None and not self.refusal(leaf.vm)]
+        free = [leaf.vm.id for leaf in node.leaves() if leaf.vm is not None and self._can_be_chosen(leaf.vm)]
         checked = sum(vm in self._chosen for vm in free)
         if not checked:
             return Qt.CheckState.Unchecked
@@ -183,11 +198,11 @@ class VmTreeModel(QAbstractItemModel):
         return 1
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Return that everything can be checked but VMs that a rule has already."""
+        """Return that everything can be checked but VMs that a rule has already or that no backup is made of."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         node = self._node(index)
-        if node.vm is not None and self.refusal(node.vm):
+        if node.vm is not None and not self._can_be_chosen(node.vm):
             return Qt.ItemFlag.ItemIsSelectable
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable
 
@@ -204,8 +219,10 @@ class VmTreeModel(QAbstractItemModel):
             return node.depth
         if role == TAKEN_ROLE:
             return self.refusal(node.vm) if node.vm is not None else ""
-        if role == Qt.ItemDataRole.CheckStateRole and not (node.vm is not None and self.refusal(node.vm)):
+        if role == Qt.ItemDataRole.CheckStateRole and (node.vm is None or self._can_be_chosen(node.vm)):
             return self._state(node).value
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole and node.vm is not None:
+            return self._notes_of(node.vm) or None
         return None
 
     def setData(

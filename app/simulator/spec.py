@@ -12,8 +12,9 @@ GIB = 1 << 30
 MIB = 1 << 20
 
 Firmware = Literal["bios", "efi"]
-DiskKind = Literal["flat", "rdm_physical", "rdm_virtual"]
+DiskKind = Literal["flat", "rdm_physical", "rdm_virtual", "pmem"]
 DiskMode = Literal["persistent", "independent_persistent", "independent_nonpersistent"]
+BusSharing = Literal["noSharing", "virtualSharing", "physicalSharing"]
 DatastoreKind = Literal["VMFS", "NFS", "vsan"]
 DiskController = Literal["pvscsi", "lsilogic", "lsisas1068", "buslogic", "sata", "nvme"]
 
@@ -71,7 +72,11 @@ class DiskSpec:
     controller: DiskController = "pvscsi"
     """What the disk hangs on; disks of one kind share a controller as long as there is room."""
     multi_writer: bool = False
-    """True shares the disk's bus, which shuts change tracking and snapshots out."""
+    """True lets several VMs write to it, which shuts change tracking and snapshots out."""
+    bus_sharing: BusSharing = "noSharing"
+    """How its controller is shared with other VMs, which shuts them out too."""
+    io_filters: tuple[str, ...] = ()
+    """I/O filters that a storage policy has attached to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,12 @@ class VmSpec:
     """True encrypts its home and its disks with a key that the hosts have."""
     disk_files: bool = True
     """False leaves the disks out of the datastore's directory, for inventories of thousands."""
+    linked_to: str | None = None
+    """Name of a template, or a VM that is off, further up in the spec: this VM's disks are deltas on its disks."""
+    secondary_of: str | None = None
+    """Name of a VM: this one is its secondary under fault tolerance, and that one becomes the primary."""
+    needs_consolidation: bool = False
+    """True begins with the delta files of a snapshot that was removed and could not be merged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +187,8 @@ class SimulatorSpec:
     users: tuple[UserSpec, ...] = field(default_factory=lambda: _users(Flavour.VCENTER))
     """The first one is offered as the simulator's ``user`` and ``password``."""
     license: License = License.EVALUATION
+    storage_policies: tuple[str, ...] = ()
+    """Ids of the storage policies that a VM or disk can be given; no property shows which it has."""
     vms: tuple[VmSpec, ...] = ()
     seed: int = 1
     session_idle_s: float = 1800.0

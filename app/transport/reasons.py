@@ -43,7 +43,7 @@ READS_ONLY: Final = MessageKind("transport.reads_only", "it only reads; restorin
 NOT_LOCAL: Final = MessageKind("transport.not_local", "the disk is on the platform, not on this machine")
 NO_MODE_ALLOWED: Final = MessageKind("transport.no_mode_allowed", "no mode is allowed")
 
-IS_DELTA: Final = MessageKind("disk.is_delta", "it is a snapshot's delta, which holds only part of the disk")
+IS_DELTA: Final = MessageKind("disk.is_delta", "its file is a delta, which holds only part of the disk")
 IS_ENCRYPTED: Final = MessageKind(
     "disk.is_encrypted",
     "the disk is encrypted, and a file that is fetched holds its encrypted bytes; only its host reads it in plain",

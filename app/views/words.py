@@ -45,6 +45,7 @@ _TASK_KINDS = {
     TaskKind.GARBAGE_COLLECTION: QT_TRANSLATE_NOOP("Words", "Garbage collection"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
     TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
+    TaskKind.CONSOLIDATION: QT_TRANSLATE_NOOP("Words", "Disk consolidation"),
 }
 _TRANSPORTS = {
     TransportMode.SAN: QT_TRANSLATE_NOOP("Words", "SAN"),

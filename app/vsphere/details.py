@@ -9,21 +9,13 @@ from pyVmomi import vim, vmodl
 from app.domain.ids import SnapshotId, VmId
 from app.domain.messages import Message
 from app.domain.vms import SnapshotInfo, VirtualDisk, VmDetails
+from app.vsphere.disk_traits import DiskTraits
 from app.vsphere.inventory import read_vm
 from app.vsphere.names import unescaped
 from app.vsphere.properties import read
-from app.vsphere.reasons import (
-    INDEPENDENT,
-    MULTI_WRITER,
-    NO_FILE,
-    PERSISTENT_MEMORY,
-    RAW_PHYSICAL,
-    SHARED_CONTROLLER,
-)
 from app.vsphere.session import Connection
 
 _device = vim.vm.device
-_SHARED_BUS = frozenset({"physicalSharing", "virtualSharing"})
 _THIN_BACKINGS = (_device.VirtualDisk.SeSparseBackingInfo,)
 
 
@@ -84,18 +76,38 @@ def _disks(devices: Sequence[Any], *, is_encrypted: bool) -> tuple[VirtualDisk, 
 
 def _disk(disk: Any, controller: Any, *, is_encrypted: bool) -> VirtualDisk:
     backing = disk.backing
+    traits = DiskTraits.of(disk, controller)
     return VirtualDisk(
         key=disk.key,
-        label=(disk.deviceInfo.label if disk.deviceInfo is not None else "") or f"disk {disk.key}",
+        label=traits.label,
         uuid=getattr(backing, "uuid", None) or None,
         capacity_bytes=capacity_of(disk),
-        path=getattr(backing, "fileName", None) or "",
+        path=traits.file_name,
         thin=bool(getattr(backing, "thinProvisioned", None)) or isinstance(backing, _THIN_BACKINGS),
-        unsupported_reason=unsupported_reason(disk, controller),
+        unsupported_reason=traits.unsupported_reason(),
         change_id=getattr(backing, "changeId", None) or None,
         is_delta=getattr(backing, "parent", None) is not None,
+        is_linked=_is_linked(backing),
         is_encrypted=is_encrypted or has_key(backing),
     )
+
+
+def _is_linked(backing: Any) -> bool:
+    """Return whether a disk stands on one in another folder; snapshots of a VM are in its own.
+
+    Source: "Linked Virtual Machines and Disk Backings" of the vSphere Web Services SDK's guide.
+    """
+    own = _folder(backing)
+    while (backing := getattr(backing, "parent", None)) is not None:
+        if _folder(backing) != own:
+            return True
+    return False
+
+
+def _folder(backing: Any) -> str:
+    """Return the folder of a disk's file, without its datastore: a move to another one leaves the name."""
+    path = str(getattr(backing, "fileName", None) or "")
+    return path.rpartition("] ")[2].rpartition("/")[0]
 
 
 def has_key(backing: Any) -> bool:
@@ -113,24 +125,8 @@ def capacity_of(disk: Any) -> int:
 
 
 def unsupported_reason(disk: Any, controller: Any) -> Message | None:
-    """Say why snapshots leave a disk out, or None.
-
-    Source: protocols page *vSphere facts*, "Changed block tracking", "Not tracked".
-    """
-    backing = disk.backing
-    if not getattr(backing, "fileName", None):
-        return NO_FILE.fill()
-    if isinstance(backing, _device.VirtualDisk.LocalPMemBackingInfo):
-        return PERSISTENT_MEMORY.fill()
-    if getattr(backing, "compatibilityMode", None) == "physicalMode":
-        return RAW_PHYSICAL.fill()
-    if str(getattr(backing, "diskMode", None) or "").startswith("independent"):
-        return INDEPENDENT.fill(mode=str(backing.diskMode))
-    if getattr(backing, "sharing", None) == "sharingMultiWriter":
-        return MULTI_WRITER.fill()
-    if str(getattr(controller, "sharedBus", None) or "") in _SHARED_BUS:
-        return SHARED_CONTROLLER.fill(sharing=str(controller.sharedBus))
-    return None
+    """Say why snapshots leave a disk out, or None; see :class:`app.vsphere.disk_traits.DiskTraits`."""
+    return DiskTraits.of(disk, controller).unsupported_reason()
 
 
 def snapshots_in(vm: VmId, info: Any) -> Iterator[SnapshotInfo]:

@@ -62,6 +62,14 @@ SEV: Final = MessageKind("feature.sev", "Memory encryption by the processor (SEV
 VBS: Final = MessageKind("feature.vbs", "Virtualization-based security")
 IOMMU: Final = MessageKind("feature.iommu", "The virtual IOMMU")
 NESTED: Final = MessageKind("feature.nested", "Nested virtualization")
+SGX: Final = MessageKind("feature.sgx", "Enclaves of the processor (SGX)")
+COUNTERS: Final = MessageKind("feature.counters", "Performance counters of the virtual CPUs")
+THREADS: Final = MessageKind("feature.threads", "Several threads for each virtual core")
+MOTHERBOARD: Final = MessageKind("feature.motherboard", "The layout of the virtual motherboard")
+VERSION_UNKNOWN: Final = MessageKind(
+    "restored.version_unknown",
+    "Neither the VM's virtual hardware version nor those of {host} can be read; the host chooses one.",
+)
 WAS_ENCRYPTED: Final = MessageKind("restored.was_encrypted", "The VM was encrypted; now it is not.")
 WAS_MANAGED: Final = MessageKind(
     "restored.was_managed", "The VM was managed by {manager}; now nothing manages it."
@@ -92,6 +100,16 @@ DISK_EMPTY: Final = MessageKind(
 )
 WAS_RAW: Final = MessageKind("restored.was_raw", "{disk} was a raw device; now it is an ordinary disk.")
 DISK_WAS_ENCRYPTED: Final = MessageKind("restored.disk_was_encrypted", "{disk} was encrypted; now it is not.")
+STORAGE_POLICY: Final = MessageKind(
+    "restored.storage_policy",
+    "A storage policy decided how {disks} {count:was/were} stored. Backups hold no policies, so the datastore's "
+    "default one holds now; assign the right one to the VM (VM policies in the vSphere Client).",
+)
+IO_FILTERS: Final = MessageKind(
+    "restored.io_filters",
+    "The I/O filters of {disk} ({filters}) are not attached any more; they come back with the storage policy that "
+    "has them.",
+)
 DISCONNECTED: Final = MessageKind("restored.disconnected", "{problem}; {card} is left disconnected.")
 NETWORKS_AMBIGUOUS: Final = MessageKind("network.ambiguous", "Several networks are called {network}: {found}")
 NETWORK_MISSING: Final = MessageKind("network.missing", "The network {network} is not there")

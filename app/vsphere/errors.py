@@ -49,6 +49,17 @@ class PlatformBusy(OperationalError):
     retryable = True
 
 
+class DisksStillUnconsolidated(OperationalError):
+    """The platform consolidated the disks of a VM, and some still need it."""
+
+    code = "vm.disks_still_unconsolidated"
+    message_template = "The disks of {vm} still need consolidation after the platform has consolidated them."
+    hint_template = (
+        "Close what has a disk of the VM open, such as another backup program, and consolidate them again."
+    )
+    retryable = True
+
+
 class DatastoreFull(OperationalError):
     """There is no space left on a datastore."""
 

@@ -12,7 +12,20 @@ from typing import Any
 from pyVmomi import vim
 
 from app.domain.messages import Message, MessageKind
-from app.vsphere.deviations import IOMMU, NEEDS_NEWER_VERSION, NESTED, SEV, VBS, VERSION_LOWERED, VERSION_MALFORMED
+from app.vsphere.deviations import (
+    COUNTERS,
+    IOMMU,
+    MOTHERBOARD,
+    NEEDS_NEWER_VERSION,
+    NESTED,
+    SEV,
+    SGX,
+    THREADS,
+    VBS,
+    VERSION_LOWERED,
+    VERSION_MALFORMED,
+    VERSION_UNKNOWN,
+)
 from app.vsphere.faults import FOREIGN
 from app.vsphere.properties import Query
 from app.vsphere.reasons import (
@@ -178,7 +191,7 @@ def choose_version(
     if usable:
         return VersionChoice(version=config.version)
     if not newest:
-        return VersionChoice(version=None)
+        return VersionChoice(version=None, warnings=(VERSION_UNKNOWN.fill(host=host),))
     version = f"vmx-{newest:02}"
     if not saved:
         return VersionChoice(version=version, warnings=(VERSION_MALFORMED.fill(),))
@@ -207,11 +220,20 @@ _SAID = {
     "vbsEnabled": VBS,
     "vvtdEnabled": IOMMU,
     "nestedHVEnabled": NESTED,
+    "sgxInfo": SGX,
+    "vPMCEnabled": COUNTERS,
+    "simultaneousThreads": THREADS,
+    "motherboardLayout": MOTHERBOARD,
 }
+_OFF = {"simultaneousThreads": (0, 1), "motherboardLayout": ("", "i440bxHostBridge")}
+"""Values with which a property asks for nothing that older versions lack."""
 
 
 def _is_set(config: Any, name: str) -> bool:
-    return any(bool(getattr(part, name, None)) for part in (config, config.flags, config.hardware))
+    values = (getattr(part, name, None) for part in (config, config.flags, config.hardware))
+    if name == "sgxInfo":
+        return any(value is not None and bool(value.epcSize) for value in values)
+    return any(bool(value) and value not in _OFF.get(name, ()) for value in values)
 
 
 def _refuse_what_does_not_fit(

@@ -1,6 +1,6 @@
 """Implements the engine's hypervisor port for vSphere, over one session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -25,7 +25,7 @@ from app.domain.vms import (
     VmPlacement,
     VmSummary,
 )
-from app.vsphere import details, inventory, places
+from app.vsphere import consolidation, details, inventory, places
 from app.vsphere.access import VSphereAccess
 from app.vsphere.change_tracking import ChangeTracking
 from app.vsphere.configuration import Configurations
@@ -180,6 +180,16 @@ class VSphereHypervisor:
         """
         with translated(self.session.attempt(Operation.REMOVE_SNAPSHOT, str(vm))):
             self._snapshots.remove(vm, snapshot, Deadline.after(self.session.clock, deadline_s))
+
+    def consolidate_disks(self, vm: VmId, *, on_progress: Callable[[int], None], cancel: CancelToken) -> None:
+        """Merge what removed snapshots have left on the disks of a VM.
+
+        Raises:
+            DisksStillUnconsolidated: something is still left.
+            TaskCancelled: cancelled; the platform was asked to stop.
+        """
+        with translated(self.session.attempt(Operation.CONSOLIDATE_DISKS, str(vm))):
+            consolidation.consolidate_disks(self.session, vm, on_progress=on_progress, cancel=cancel)
 
     def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
         """Return every snapshot on the platform whose name starts with ``prefix``."""

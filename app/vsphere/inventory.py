@@ -10,6 +10,7 @@ from pyVmomi import VmomiSupport, vim, vmodl
 from app.domain.ids import VmId
 from app.domain.reach import HostConnection, SystemRole, VmConnection
 from app.domain.vms import PowerState, VmSummary
+from app.vsphere.disk_traits import disks_left_out, snapshot_doubt, vm_unsupported_reason
 from app.vsphere.inventory_xml import DeviceFacts, LightRow, Ref, SnapshotCount, retrieve_light
 from app.vsphere.names import unescaped
 from app.vsphere.properties import container_view, objects_spec, view_spec
@@ -25,6 +26,8 @@ VM_PATHS = (
     "runtime.host",
     "runtime.bootTime",
     "runtime.connectionState",
+    "runtime.consolidationNeeded",
+    "config.ftInfo.role",
     "config.instanceUuid",
     "config.uuid",
     "config.guestFullName",
@@ -194,12 +197,14 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
     """Make the inventory's row of a VM; what an unreachable VM does not report stays empty."""
     location = places.location(_parent_of(vm))
     parent, vapp, host = vm.reference("parent"), vm.reference("parentVApp"), vm.reference("runtime.host")
-    disks = vm.values.get("config.hardware.device")
+    state = power_state(vm.text("runtime.powerState"))
+    found = vm.values.get("config.hardware.device")
+    devices = found if isinstance(found, DeviceFacts) else DeviceFacts()
     snapshots = vm.values.get("snapshot")
     return VmSummary(
         id=VmId(vm.ref.moid),
         name=unescaped(vm.text("name") or ""),
-        power_state=_POWER_STATES.get(vm.text("runtime.powerState") or "", PowerState.OFF),
+        power_state=state,
         instance_uuid=vm.text("config.instanceUuid"),
         bios_uuid=vm.text("config.uuid"),
         guest=vm.text("guest.guestFullName") or vm.text("config.guestFullName") or "",
@@ -213,7 +218,7 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         folder_id=parent.moid if parent is not None else "",
         vapp_id=vapp.moid if vapp is not None else "",
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
-        disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,
+        disk_bytes=devices.disk_bytes,
         change_tracking_supported=vm.flag("capability.changeTrackingSupported"),
         change_tracking_enabled=vm.flag("config.changeTrackingEnabled"),
         snapshot_count=snapshots.count if isinstance(snapshots, SnapshotCount) else 0,
@@ -224,6 +229,11 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         system_role=_SYSTEM_ROLES.get(
             (vm.text("config.managedBy.extensionKey") or "", vm.text("config.managedBy.type") or "")
         ),
+        disk_count=devices.disk_count,
+        disks_left_out=disks_left_out(devices.odd_disks),
+        unsupported_reason=vm_unsupported_reason(vm.text("config.ftInfo.role")),
+        snapshot_doubt=snapshot_doubt(devices.odd_disks, state),
+        needs_consolidation=vm.flag("runtime.consolidationNeeded"),
     )
 
 

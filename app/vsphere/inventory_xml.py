@@ -2,10 +2,11 @@
 
 pyVmomi makes an object of every element; with the devices of 10,000 VMs that takes half a minute. The inventory
 needs little of it, so this reader walks over the XML once and keeps only that: texts, references, the capacities
-and MAC addresses in a device list, and the number of snapshots in a snapshot tree.
+and MAC addresses in a device list, and the number of snapshots in a snapshot tree. Only a page that names what can
+keep a disk out of backups is read with all that its disks and controllers say.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,7 @@ from xml.parsers.expat import ParserCreate
 from pyVmomi import vmodl
 
 from app.vsphere.answers import LIMITS, AnswerUnusable, Readable, reading_an_answer
+from app.vsphere.disk_traits import SHARED_BUS, DiskTraits
 from app.vsphere.properties import PAGE_OBJECTS, Query, counted
 
 _PC = vmodl.query.PropertyCollector
@@ -25,6 +27,7 @@ _OBJ = _PROP_SET = 6
 _NAME = _VAL = 7
 _ITEM = 8
 _ITEM_FIELD = 9
+_INNER_FIELD = 10
 
 _HEAD_BYTES = 1 << 14
 """Where an answer's token is to be found, when it comes first as the interface's description says."""
@@ -55,6 +58,26 @@ _WITHOUT_FACTS = frozenset(
     }
 )
 """Devices that are neither disks nor network adapters: most of an answer, and not worth a look inside."""
+_SHARING_CONTROLLERS = frozenset(
+    {
+        "ParaVirtualSCSIController",
+        "VirtualLsiLogicController",
+        "VirtualLsiLogicSASController",
+        "VirtualBusLogicController",
+        "VirtualNVMEController",
+    }
+)
+"""Controllers whose bus can be shared with other VMs."""
+_SIGNS_OF_ODD_DISKS = (
+    *(f"<sharedBus>{name}".encode() for name in sorted(SHARED_BUS)),
+    *(b"<diskMode>independent_", b"<sharing>sharingMultiWriter", b"<compatibilityMode>", b"VirtualDiskLocal"),
+)
+"""What is in every page with disks that backups leave out. Long texts, for they are found fastest."""
+_CAPACITIES = frozenset({"capacityInBytes", "capacityInKB"})
+_DEVICE_FIELDS = _CAPACITIES | {"controllerKey", "key", "sharedBus"}
+_INNER_FIELDS = frozenset({"label", "fileName", "diskMode", "sharing", "compatibilityMode"})
+_BACKING_KIND = "backing"
+_PERSISTENT_MEMORY = "VirtualDiskLocalPMemBackingInfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +93,12 @@ class Ref:
 class DeviceFacts:
     """What a device list says about disks and network adapters."""
 
-    disk_bytes: int
+    disk_bytes: int = 0
     """Sum of the capacities of the disks."""
-    mac_addresses: tuple[str, ...]
+    mac_addresses: tuple[str, ...] = ()
+    disk_count: int = 0
+    odd_disks: tuple[DiskTraits, ...] = ()
+    """Those that backups leave out, or that other VMs may write to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +165,7 @@ def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
         total = 0
         while coming is not None:
             content = coming()
-            reader = _Reader()
+            reader = _Reader(has_odd_disks=_may_have_odd_disks(content))
             reader.feed(content[:_HEAD_BYTES])
             # The token comes before the rows: while we read them, the platform writes the next page.
             early = reader.page.token
@@ -157,16 +183,24 @@ def parse_page(stream: Readable) -> LightPage:
     Raises:
         xml.parsers.expat.ExpatError: it is not XML.
     """
-    reader = _Reader()
-    reader.feed(stream.read(), is_last=True)
+    content = stream.read()
+    reader = _Reader(has_odd_disks=_may_have_odd_disks(content))
+    reader.feed(content, is_last=True)
     return reader.page
+
+
+def _may_have_odd_disks(content: bytes) -> bool:
+    """Return whether a page names what can keep a disk out of backups; most do not."""
+    return any(sign in content for sign in _SIGNS_OF_ODD_DISKS)
 
 
 class _Reader:
     """The walk over one answer. Thread: one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_odd_disks: bool) -> None:
         self.page = LightPage()
+        self._has_odd_disks = has_odd_disks
+        self._skipped_kinds = _WITHOUT_FACTS - _SHARING_CONTROLLERS if has_odd_disks else _WITHOUT_FACTS
         self._parser = ParserCreate()
         self._parser.buffer_text = True
         self._skipped = ""
@@ -178,9 +212,11 @@ class _Reader:
         self._value_kind = ""
         self._refs: list[Ref] = []
         self._snapshots = 0
-        self._disks_bytes = 0
         self._macs: list[str] = []
-        self._disk: dict[str, int] | None = None
+        self._disks: list[dict[str, str]] = []
+        self._controllers: dict[str, str] = {}
+        self._device: dict[str, str] | None = None
+        self._device_kind = ""
         self._look()
 
     def feed(self, content: bytes, *, is_last: bool = False) -> None:
@@ -226,7 +262,8 @@ class _Reader:
             if _local(tag) == "val":
                 self._value_kind = _wire_type(attributes)
                 self._kind = attributes.get("type", "")
-                self._refs, self._macs, self._snapshots, self._disks_bytes = [], [], 0, 0
+                self._refs, self._macs, self._snapshots = [], [], 0
+                self._disks, self._controllers = [], {}
         elif depth == _OBJ and _local(tag) == "obj":
             self._row = LightRow(Ref(attributes.get("type", ""), ""))
             self._text = []
@@ -234,16 +271,18 @@ class _Reader:
             self._text = []
 
     def _start_inside_value(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if self._disk is not None:
-            if self._depth == _ITEM_FIELD and tag in {"capacityInBytes", "capacityInKB"}:
+        if self._device is not None:
+            if self._has_odd_disks:
+                self._start_inside_device(self._device, tag, attributes)
+            elif self._depth == _ITEM_FIELD and tag in _CAPACITIES:
                 self._text = []
         elif self._depth == _ITEM:
             self._text = None
             kind = _wire_type(attributes)
-            if kind in _WITHOUT_FACTS:
+            if kind in self._skipped_kinds:
                 self._skip(tag)
-            elif kind == "VirtualDisk":
-                self._disk = {}
+            elif kind == "VirtualDisk" or kind in _SHARING_CONTROLLERS:
+                self._device, self._device_kind = {}, kind
             elif "type" in attributes:
                 self._kind = attributes["type"]
                 self._text = []
@@ -252,14 +291,24 @@ class _Reader:
         if tag in {"rootSnapshotList", "childSnapshotList"}:
             self._snapshots += 1
 
+    def _start_inside_device(self, device: dict[str, str], tag: str, attributes: Mapping[str, str]) -> None:
+        depth = self._depth
+        if depth == _ITEM_FIELD:
+            if tag in _DEVICE_FIELDS:
+                self._text = []
+            elif tag == "backing":
+                device[_BACKING_KIND] = _wire_type(attributes)
+        elif depth == _INNER_FIELD and tag in _INNER_FIELDS:
+            self._text = []
+
     def end(self, tag: str) -> None:
         depth = self._depth
         self._depth = depth - 1
-        if depth > _ITEM_FIELD:
+        if depth > _INNER_FIELD:
             return
-        if depth == _ITEM_FIELD:
-            if self._text is not None and self._disk is not None:
-                self._disk[tag] = int(self._take_text())
+        if depth >= _ITEM_FIELD:
+            if self._text is not None and self._device is not None:
+                self._device[tag] = self._take_text()
             elif self._text is not None and tag == "macAddress":
                 self._macs.append(self._take_text())
         elif depth == _ITEM:
@@ -275,10 +324,12 @@ class _Reader:
                 self.page.token = self._take_text()
 
     def _end_item(self) -> None:
-        if self._disk is not None:
-            capacity = self._disk.get("capacityInBytes") or self._disk.get("capacityInKB", 0) * 1024
-            self._disks_bytes += capacity
-            self._disk = None
+        if self._device is not None:
+            if self._device_kind == "VirtualDisk":
+                self._disks.append(self._device)
+            else:
+                self._controllers[self._device.get("key", "")] = self._device.get("sharedBus", "")
+            self._device = None
         elif self._value_kind == "ArrayOfManagedObjectReference" and self._text is not None:
             self._refs.append(Ref(self._kind, self._take_text()))
 
@@ -296,7 +347,12 @@ class _Reader:
             case "ArrayOfManagedObjectReference":
                 return tuple(self._refs)
             case "ArrayOfVirtualDevice":
-                return DeviceFacts(self._disks_bytes, tuple(self._macs))
+                return DeviceFacts(
+                    disk_bytes=sum(_capacity_of(disk) for disk in self._disks),
+                    mac_addresses=tuple(self._macs),
+                    disk_count=len(self._disks),
+                    odd_disks=_odd_disks(self._disks, self._controllers) if self._has_odd_disks else (),
+                )
             case "VirtualMachineSnapshotInfo":
                 return SnapshotCount(self._snapshots)
             case _:
@@ -306,6 +362,27 @@ class _Reader:
         text = "".join(self._text or ())
         self._text = None
         return text
+
+
+def _odd_disks(disks: Iterable[Mapping[str, str]], controllers: Mapping[str, str]) -> tuple[DiskTraits, ...]:
+    traits = (_traits(disk, controllers.get(disk.get("controllerKey", ""), "")) for disk in disks)
+    return tuple(disk for disk in traits if disk.is_shared or disk.unsupported_reason() is not None)
+
+
+def _capacity_of(disk: Mapping[str, str]) -> int:
+    return int(disk.get("capacityInBytes") or 0) or int(disk.get("capacityInKB") or 0) * 1024
+
+
+def _traits(disk: Mapping[str, str], shared_bus: str) -> DiskTraits:
+    return DiskTraits(
+        label=disk.get("label") or f"disk {disk.get('key', '')}",
+        file_name=disk.get("fileName", ""),
+        disk_mode=disk.get("diskMode", ""),
+        sharing=disk.get("sharing", ""),
+        compatibility_mode=disk.get("compatibilityMode", ""),
+        shared_bus=shared_bus,
+        is_in_memory=disk.get(_BACKING_KIND) == _PERSISTENT_MEMORY,
+    )
 
 
 def _wire_type(attributes: Mapping[str, str]) -> str:

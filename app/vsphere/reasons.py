@@ -61,6 +61,14 @@ MULTI_WRITER: Final = MessageKind("disk.multi_writer", "several VMs may write to
 SHARED_CONTROLLER: Final = MessageKind(
     "disk.shared_controller", "its controller is shared with other VMs ({sharing})"
 )
+SHARED_WHILE_RUNNING: Final = MessageKind(
+    "vm.shared_while_running",
+    "it runs and shares disks with other VMs that are not independent, and of such a VM the platform usually "
+    "takes no snapshots",
+)
+SECONDARY_VM: Final = MessageKind(
+    "vm.secondary", "it is the secondary VM of a fault tolerance pair, and its primary is backed up instead"
+)
 
 # --- where a VM cannot go ----------------------------------------------------------------------------------------
 

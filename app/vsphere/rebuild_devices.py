@@ -2,6 +2,11 @@
 
 Source: protocols page *vSphere facts*, section "Creating a VM again": default devices are left out, new devices
 get negative keys, disks are created empty.
+
+Storage policies are neither saved nor asked for: "Neither the association nor the policy data is persisted in
+Virtual Machine configuration" (``VirtualMachineDefinedProfileSpec`` of the vSphere API reference), and a policy
+that the target does not know would fail the creation. What shows that there was one are disks that are objects of
+vSAN or vVols (``backingObjectId``) and I/O filters.
 """
 
 import re
@@ -21,9 +26,11 @@ from app.vsphere.deviations import (
     DISK_IN_MEMORY,
     DISK_WAS_ENCRYPTED,
     DISK_WITHOUT_PLACE,
+    IO_FILTERS,
     NO_AUTOCONNECT,
     NOT_INSERTED,
     NOT_SHARED,
+    STORAGE_POLICY,
     WAS_RAW,
 )
 from app.vsphere.plain_values import copy_plain, is_address
@@ -139,6 +146,8 @@ class _Rebuilder:
             device.key: device for device in devices if isinstance(device, _device.VirtualController)
         }
         self._new_keys: dict[int, int] = {}
+        self._with_policy: list[str] = []
+        """Labels of the disks that a storage policy was about."""
 
     def run(self) -> RebuiltDevices:
         for device in self._devices:
@@ -147,6 +156,8 @@ class _Rebuilder:
         for device in self._devices:
             if not isinstance(device, (*_DEFAULT_DEVICES, *_KEPT_CONTROLLERS)):
                 self._add(device)
+        if self._with_policy:
+            self._warn(STORAGE_POLICY, disks=", ".join(self._with_policy), count=len(self._with_policy))
         return self._result
 
     def _add(self, device: Any) -> None:
@@ -210,6 +221,7 @@ class _Rebuilder:
         reason = unsupported_reason(disk, controller)
         if reason is not None:
             self._warn(DISK_EMPTY, disk=_label(disk), reason=reason)
+        self._note_policy(disk)
         made = self._fresh(disk)
         capacity_bytes = capacity_of(disk)
         made.capacityInBytes = capacity_bytes
@@ -217,6 +229,13 @@ class _Rebuilder:
         made.backing = self._backing(disk)
         self._append(made, creates_file=True)
         self._result.disks[disk.key] = slot
+
+    def _note_policy(self, disk: Any) -> None:
+        filters = [str(name) for name in disk.iofilter or ()]
+        if filters:
+            self._warn(IO_FILTERS, disk=_label(disk), filters=", ".join(filters))
+        if filters or getattr(disk.backing, "backingObjectId", None):
+            self._with_policy.append(_label(disk))
 
     def _backing(self, disk: Any) -> Any:
         saved = disk.backing

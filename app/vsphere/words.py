@@ -38,6 +38,7 @@ class Operation(Word):
     LOOK_AT_SNAPSHOT = "look at a snapshot"
     REMOVE_SNAPSHOT = "remove a snapshot"
     CHANGE_SNAPSHOT = "take or remove a snapshot"
+    CONSOLIDATE_DISKS = "consolidate the disks of a VM"
     FIND_SNAPSHOTS = "look for snapshots"
     END_TASK = "end a task"
     OPEN_DISK = "open a disk"

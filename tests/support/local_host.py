@@ -24,11 +24,13 @@ from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, VmId
 from app.domain.platforms import PlatformKind, PrivilegeCheck
 from app.domain.vms import (
+    DiskLeftOut,
     PowerState,
     SnapshotInfo,
     VmSummary,
 )
 from tests.support.local_disks import DiskHost, LocalDisk, LocalReader, LocalWriter, access_failed
+from tests.support.said import said
 
 
 @dataclass
@@ -96,6 +98,9 @@ class LocalVm:
     snapshots: dict[str, LocalSnapshot] = field(default_factory=dict)
     reverted_at: datetime | None = None
     mark: str = ""
+    needs_consolidation: bool = False
+    unsupported_reason: str | None = None
+    snapshot_doubt: str | None = None
 
     @property
     def tracking_enabled(self) -> bool:
@@ -340,6 +345,15 @@ class LocalHost(DiskHost):
             change_tracking_enabled=vm.tracking_enabled,
             snapshot_count=len(vm.snapshots),
             is_template=False,
+            disk_count=len(vm.disks),
+            disks_left_out=tuple(
+                DiskLeftOut(label=disk.label, reason=said(disk.unsupported_reason))
+                for disk in vm.disks.values()
+                if disk.unsupported_reason is not None
+            ),
+            unsupported_reason=None if vm.unsupported_reason is None else said(vm.unsupported_reason),
+            snapshot_doubt=None if vm.snapshot_doubt is None else said(vm.snapshot_doubt),
+            needs_consolidation=vm.needs_consolidation,
         )
 
     def snapshots_of(self, vm: LocalVm) -> tuple[SnapshotInfo, ...]:

@@ -6,7 +6,7 @@ tells the 64 KiB areas written since. It is quick, it knows nothing of vSphere, 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
@@ -195,6 +195,16 @@ class LocalSession:
             self._host.save()
             for disk in shot.disks.values() if shot else ():
                 (self._host.root / disk.file).unlink()
+
+    def consolidate_disks(self, vm: VmId, *, on_progress: Callable[[int], None], cancel: CancelToken) -> None:
+        """Report half of it, then do it unless it is cancelled."""
+        found = self._host.vm(vm)
+        on_progress(50)
+        self._call("consolidate_disks")
+        cancel.check()
+        if self._faults.strike("removal_failures"):
+            raise SnapshotFailed(vm=found.name, operation="removed", detail="a file is locked")
+        found.needs_consolidation = False
 
     def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
         """Return the snapshots of a prefix."""

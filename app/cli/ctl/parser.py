@@ -139,6 +139,11 @@ def _platforms(subjects: "Commands") -> None:
     plain.add_argument("name")
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
     _command(commands, "remove", "registration.remove_platform", "forget one").add_argument("name")
+    words = "merge what removed snapshots have left on the disks of a VM"
+    consolidate = _command(commands, "consolidate", "registration.consolidate_disks", words)
+    consolidate.add_argument("name")
+    consolidate.add_argument("vm", help="its name or id")
+    consolidate.add_argument("--wait", action="store_true", help="wait for the end; 1 when it failed")
     _command(commands, "test", "registration.test_platform", "log in to one").add_argument("name")
     words = "show the order in which the ways to its disks are tried, or choose it"
     order = _command(commands, "transports", "transports.order_transports", words)

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from app.cli.ctl.names import find_platform, find_standby
+from app.cli.ctl.names import find, find_platform, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.secrets import new_passphrase, secret
 from app.cli.ctl.tasks import DONE, FAILED, queued
@@ -11,12 +11,14 @@ from app.contract.door import Door
 from app.contract.platforms import (
     InspectServer,
     ListPlatformRows,
+    ListVms,
     ProbePlatform,
     RegisterPlatform,
     RemovePlatform,
     UpdatePlatform,
 )
 from app.contract.standbys import ListStandbyRows, ReadOpenEntries, RegisterStandby, RemoveStandby, StartClosing
+from app.contract.tasks import StartConsolidation
 from app.core.streams import is_at_terminal
 
 # --- platforms -----------------------------------------------------------------------------------------------
@@ -115,6 +117,16 @@ def set_plain(door: Door, screen: Screen, chosen: Namespace) -> int:
     allowed = "allowed" if platform.allows_plain_transport else "not allowed"
     screen.facts([("Platform", platform.name), ("Plain transport", allowed)], platform)
     return DONE
+
+
+def consolidate_disks(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Let the disks of a VM be consolidated, as a task."""
+    platform = find_platform(door, chosen.name)
+    vms = door.ask(ListVms(platform=platform.id))
+    vm = find("VM", chosen.vm, vms, lambda vm: (vm.id, vm.name))
+    task = door.execute(StartConsolidation(platform=platform.id, vm=vm.id, vm_name=vm.name))
+    screen.remark(f"To stop it: debugctl task cancel {task}")
+    return queued(door, screen, [task], wait=chosen.wait)
 
 
 def remove_platform(door: Door, screen: Screen, chosen: Namespace) -> int:

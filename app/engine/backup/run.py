@@ -24,7 +24,7 @@ from app.engine.backup.frozen import FrozenBackup
 from app.engine.backup.snapshots import SnapshotRemover, SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
 from app.engine.backup.templates import TemplateScope
-from app.engine.errors import NothingToBackUp
+from app.engine.errors import NothingToBackUp, VmNotBackedUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
 from app.engine.platforms.disks import DiskOpener
 from app.engine.platforms.identification import note_identity
@@ -131,6 +131,13 @@ class BackupRun:
         wanted = self._request
         self._request, details = self._patience.through(lambda: subject.find(wanted))
         request, log = self._request, self._task.log
+        summary = details.summary
+        if summary.unsupported_reason is not None:
+            raise VmNotBackedUp(vm=summary.name, reason=summary.unsupported_reason)
+        if summary.snapshot_doubt is not None:
+            log.warning(messages.SNAPSHOT_DOUBTFUL, reason=summary.snapshot_doubt)
+        if summary.needs_consolidation:
+            log.warning(messages.DISKS_NEED_CONSOLIDATION, vm=summary.name)
         for disk in details.disks:
             if disk.unsupported_reason is not None:
                 log.warning(messages.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)

@@ -17,7 +17,7 @@ from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, Withou
 from app.domain.reach import HostConnection
 from app.domain.reasons import reason_of
 from app.domain.vms import VmSummary
-from app.engine.doctor import kinds, privilegekinds, waykinds
+from app.engine.doctor import disk_kinds, kinds, privilegekinds, waykinds
 from app.engine.doctor.ways import Try, try_ways
 
 OLDEST_API = (6, 5)
@@ -25,6 +25,8 @@ NFC_PORT = 902
 _CONNECT_TIMEOUT_S = 4.0
 _MOST_HOSTS = 64
 _MOST_FOLDERS = 16
+_MOST_VMS = 20
+"""So many are named; a list of thousands would be read by no one."""
 
 Connect = Callable[[], Hypervisor]
 PortProbe = Callable[[str, int], Message | None]
@@ -110,6 +112,7 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
         yield from _rights(platform, hypervisor, found)
     hosts = sorted({vm.host for vm in found.vms if vm.host})
     yield from _away(found.vms)
+    yield from _disks(platform, found.vms)
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
     tried = try_ways(platform, hypervisor, looks.trial)
@@ -148,6 +151,16 @@ def _names(hosts: Iterable[str], resolve: Resolve, found: Examination) -> Iterat
         if isinstance(addresses, Message):
             yield waykinds.NameUnresolved.about(host, host=host, detail=addresses)
         found.addresses[host] = str(addresses) if isinstance(addresses, Message) else ", ".join(addresses)
+
+
+def _disks(platform: Platform, vms: Sequence[VmSummary]) -> Iterator[Finding]:
+    """Say whose disks need consolidation, and whose are not all backed up."""
+    for vm in [vm for vm in vms if vm.needs_consolidation][:_MOST_VMS]:
+        yield disk_kinds.NeedsConsolidation.of(platform.id, vm)
+    odd = [vm.name for vm in vms if vm.disks_left_out]
+    if odd:
+        names = ", ".join(odd[:_MOST_VMS]) + (", …" if len(odd) > _MOST_VMS else "")
+        yield disk_kinds.DisksLeftOut.about(platform.name, count=len(odd), names=names)
 
 
 def _version(platform: Platform, facts: PlatformFacts) -> Finding:

@@ -13,7 +13,7 @@ from app.domain.platforms import PlatformIdentity
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.standbys import Standby, target_directory
 from app.domain.vms import PowerState, VmDetails
-from app.engine.doctor import kinds
+from app.engine.doctor import disk_kinds, kinds
 from app.engine.doctor.identity import examine_identity
 from app.engine.doctor.platform import Connect, PortProbe, ports, privileges
 from app.engine.standbys.filesystems import find_repositories, look_at
@@ -54,7 +54,7 @@ def examine_rule(
                 if vm_now is not None:
                     details.append(vm_now)
             for vm in details:
-                found.extend(_vm(vm, rule.advanced))
+                found.extend(_vm(vm, rule))
             found.extend(_surroundings(hypervisor, details, probe))
     except OperationalError as error:
         found.append(kinds.of_error(rule.name, error))
@@ -81,13 +81,14 @@ def _surroundings(hypervisor: Hypervisor, details: Sequence[VmDetails], probe: P
 # --- VMs -------------------------------------------------------------------------------------------------------
 
 
-def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
-    name, summary = vm.summary.name, vm.summary
-    left_out = [disk for disk in vm.disks if disk.unsupported_reason is not None]
-    for disk in left_out:
-        yield kinds.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
-    if len(left_out) == len(vm.disks):
-        yield kinds.NothingToBackUp.about(name)
+def _vm(vm: VmDetails, rule: BackupRule) -> Iterator[Finding]:
+    name, summary, advanced = vm.summary.name, vm.summary, rule.advanced
+    if summary.unsupported_reason is not None:
+        yield disk_kinds.VmNotBackedUp.about(name, reason=summary.unsupported_reason)
+        return
+    yield from _disks(vm)
+    if summary.needs_consolidation:
+        yield disk_kinds.NeedsConsolidation.of(rule.platform, summary)
     others = [snapshot.name for snapshot in vm.snapshots if not snapshot.name.startswith(SNAPSHOT_PREFIX)]
     if others:
         yield kinds.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
@@ -97,6 +98,20 @@ def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
     yield _tracking(vm, advanced)
     if advanced.quiesce and summary.power_state is PowerState.ON and summary.hostname is None:
         yield kinds.QuiesceNeedsTools.about(name)
+
+
+def _disks(vm: VmDetails) -> Iterator[Finding]:
+    name = vm.summary.name
+    left_out = [disk for disk in vm.disks if disk.unsupported_reason is not None]
+    for disk in left_out:
+        yield kinds.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
+    if len(left_out) == len(vm.disks):
+        yield kinds.NothingToBackUp.about(name)
+    if vm.summary.snapshot_doubt is not None:
+        yield disk_kinds.SnapshotDoubtful.about(name, reason=vm.summary.snapshot_doubt)
+    linked = sum(disk.is_linked for disk in vm.disks if disk.unsupported_reason is None)
+    if linked:
+        yield disk_kinds.LinkedClone.about(name, count=linked)
 
 
 def _tracking(vm: VmDetails, advanced: AdvancedSettings) -> Finding:

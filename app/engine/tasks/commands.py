@@ -6,11 +6,12 @@ from typing import Any
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import ConfirmedVm, NewVm, OverOriginal, StartRestore
 from app.contract.standbys import StartClosing, StartGarbageCollection
-from app.contract.tasks import StartBackup
+from app.contract.tasks import StartBackup, StartConsolidation
 from app.engine.tasks.spec import (
     BackupSpec,
     ClosingSpec,
     ConfirmedOriginal,
+    ConsolidationSpec,
     ExportSpec,
     GarbageSpec,
     NewVmTarget,
@@ -20,7 +21,15 @@ from app.engine.tasks.spec import (
     VerifySpec,
 )
 
-TaskCommand = StartBackup | StartRestore | StartVerify | StartExport | StartGarbageCollection | StartClosing
+TaskCommand = (
+    StartBackup
+    | StartRestore
+    | StartVerify
+    | StartExport
+    | StartGarbageCollection
+    | StartClosing
+    | StartConsolidation
+)
 
 
 def spec_of(command: TaskCommand) -> TaskSpec:
@@ -93,6 +102,12 @@ def _closing(command: StartClosing) -> ClosingSpec:
     return ClosingSpec(standby=command.standby, priority=command.priority)
 
 
+def _consolidation(command: StartConsolidation) -> ConsolidationSpec:
+    return ConsolidationSpec(
+        priority=command.priority, platform=command.platform, vm=command.vm, vm_name=command.vm_name
+    )
+
+
 _SPECS: Mapping[type[TaskCommand], Callable[[Any], TaskSpec]] = {
     StartBackup: _backup,
     StartRestore: _restore,
@@ -100,6 +115,7 @@ _SPECS: Mapping[type[TaskCommand], Callable[[Any], TaskSpec]] = {
     StartExport: _export,
     StartGarbageCollection: _garbage,
     StartClosing: _closing,
+    StartConsolidation: _consolidation,
 }
 
 

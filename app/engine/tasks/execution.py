@@ -8,6 +8,7 @@ from app.domain.errors import OperationalError
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.backup.run import BackupRun, BackupServices
+from app.engine.consolidation.run import ConsolidationRun
 from app.engine.export.run import ExportRun
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import Catalog
@@ -23,6 +24,7 @@ from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import (
     BackupSpec,
     ClosingSpec,
+    ConsolidationSpec,
     ExportSpec,
     GarbageSpec,
     RestoreSpec,
@@ -77,6 +79,7 @@ class TaskExecution:
             ExportSpec: self._export,
             GarbageSpec: self._collect_garbage,
             ClosingSpec: self._close,
+            ConsolidationSpec: self._consolidate,
         }
 
     def run(self, task: RunningTask, spec: TaskSpec) -> None:
@@ -108,6 +111,9 @@ class TaskExecution:
 
     def _close(self, task: RunningTask, spec: ClosingSpec) -> None:
         ClosingRun(self._catalog.standbys, task, spec).run()
+
+    def _consolidate(self, task: RunningTask, spec: ConsolidationSpec) -> None:
+        ConsolidationRun(self._for_backups.sessions, self._for_backups.settings, task, spec).run()
 
     def plan_retry(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
         """Decide about a task that failed just now; return whether it is tried again by itself.

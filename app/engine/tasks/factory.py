@@ -16,6 +16,7 @@ from app.engine.tasks.manager import QueuedTask
 from app.engine.tasks.spec import (
     BackupSpec,
     ClosingSpec,
+    ConsolidationSpec,
     ExportSpec,
     GarbageSpec,
     OriginalTarget,
@@ -54,6 +55,8 @@ class TaskFactory:
             record = self._backup(spec)
         elif isinstance(spec, GarbageSpec | ClosingSpec):
             record = self._of_standby(spec)
+        elif isinstance(spec, ConsolidationSpec):
+            record = self._record(spec, vm=spec.vm, vm_name=spec.vm_name, platform=spec.platform, target_path="")
         else:
             record = self._of_point(spec)
         return _queued(record, spec)
@@ -150,7 +153,7 @@ def stored_task(record: TaskRecord) -> QueuedTask:
 
 
 def _queued(record: TaskRecord, spec: TaskSpec) -> QueuedTask:
-    touches_vm = isinstance(spec, BackupSpec) or (
+    touches_vm = isinstance(spec, BackupSpec | ConsolidationSpec) or (
         isinstance(spec, RestoreSpec) and isinstance(spec.target, OriginalTarget)
     )
     return QueuedTask(

@@ -10,6 +10,7 @@ from app.contract.tasks import (
     RetryTask,
     SampleProgress,
     StartBackup,
+    StartConsolidation,
     TaskDetails,
     TaskLogLines,
     TaskProgress,
@@ -86,6 +87,11 @@ class TaskHandlers:
 
     @handles(StartClosing)
     def _start_closing(self, command: StartClosing) -> TaskId:
+        return self._queue(command)
+
+    @handles(StartConsolidation)
+    def _start_consolidation(self, command: StartConsolidation) -> TaskId:
+        self._sessions.platform(command.platform)
         return self._queue(command)
 
     @handles(RetryTask)

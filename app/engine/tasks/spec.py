@@ -112,4 +112,13 @@ class ClosingSpec(_Spec, frozen=True, kw_only=True, tag="closing"):
     """Takes the rights that other users of the machine have on the repositories of a standby."""
 
 
-TaskSpec = BackupSpec | RestoreSpec | VerifySpec | ExportSpec | GarbageSpec | ClosingSpec
+class ConsolidationSpec(_Spec, frozen=True, kw_only=True, tag="consolidation"):
+    """Merges what removed snapshots have left on the disks of a VM; no standby machine takes part."""
+
+    standby: StandbyId = StandbyId("")
+    platform: PlatformId
+    vm: VmId
+    vm_name: str
+
+
+TaskSpec = BackupSpec | RestoreSpec | VerifySpec | ExportSpec | GarbageSpec | ClosingSpec | ConsolidationSpec

@@ -1,7 +1,7 @@
 """Builds the whole inventory of a spec."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyVmomi import vim
@@ -28,6 +28,7 @@ from app.simulator.objects import SimObject
 from app.simulator.spec import DatacenterSpec, DatastoreSpec, VAppSpec, VmSpec
 from app.simulator.storage import DatastorePath, SimDatastore
 from app.simulator.vm.create import new_vm_moid, safe_name
+from app.simulator.vm.fault_tolerance import protect
 from app.simulator.vm.from_spec import SpecPlace, vm_from_spec
 from app.simulator.vm.nfc_service import NfcService
 from app.simulator.vm.virtual_machine import VirtualMachine
@@ -240,11 +241,21 @@ def _add_vms(world: World) -> None:
     for index, spec in enumerate(world.spec.vms):
         offer = offers[0] if spec.datacenter is None else by_path[spec.datacenter]
         kept = _as_kept(offer, spec)
-        machines.append(vm_from_spec(world, kept, _place(world, offer, kept, homes, index)))
+        linked_to = next((vm for vm in machines if vm.name == spec.linked_to), None)
+        machines.append(vm_from_spec(world, kept, _place(world, offer, kept, homes, index), linked_to))
     _settle(world, machines)
+    _pair_up(world, machines)
     for machine in machines:
         if machine.is_running and machine.has_files:
             world.guests.started(machine)
+
+
+def _pair_up(world: World, machines: Sequence[VirtualMachine]) -> None:
+    """Make pairs of the VMs that are under fault tolerance."""
+    by_name = {spec.name: machine for spec, machine in zip(world.spec.vms, machines, strict=True)}
+    for spec in world.spec.vms:
+        if spec.secondary_of is not None:
+            protect(by_name[spec.secondary_of], by_name[spec.name])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,6 +120,19 @@ class SimDisk:
         return disk
 
     @property
+    def is_clone(self) -> bool:
+        """True for the first disk of a linked clone: its parent is another VM's, in another folder."""
+        return self.parent is not None and self.parent.path.directory != self.path.directory
+
+    @property
+    def own_base(self) -> "SimDisk":
+        """The lowest disk of the chain that belongs to the same VM: of a linked clone, not its parent's."""
+        disk = self
+        while disk.parent is not None and not disk.is_clone:
+            disk = disk.parent
+        return disk
+
+    @property
     def is_frozen(self) -> bool:
         """True while it has children."""
         return bool(self.children)

@@ -175,6 +175,7 @@ def _start_creation(
     target: WorldObject, place: Place, call: Call, spec: vim.vm.ConfigSpec, wsdl_name: str
 ) -> vim.Task:
     refuse_unknown_hardware(place.host, spec)
+    refuse_unknown_policies(target.world, spec)
 
     def run(progress: TaskProgress) -> vim.VirtualMachine:
         home = new_home(target.world, spec.files.vmPathName if spec.files else None, spec.name or "")
@@ -216,6 +217,20 @@ def refuse_unknown_hardware(host: HostSystem, spec: vim.vm.ConfigSpec) -> None:
                 property="device",
                 currentVersion=version,
                 expectedVersion=f"vmx-{needed:02}",
+            )
+
+
+def refuse_unknown_policies(world: World, spec: vim.vm.ConfigSpec) -> None:
+    """Refuse a storage policy that the platform does not have.
+
+    Raises:
+        vmodl.fault.InvalidArgument: it does not.
+    """
+    given = [*spec.vmProfile, *(profile for change in spec.deviceChange for profile in change.profile)]
+    for profile in given:
+        if getattr(profile, "profileId", None) not in (None, *world.spec.storage_policies):
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: profileId", invalidProperty="profileId"
             )
 
 

@@ -176,6 +176,19 @@ def rdm_backing(
     )
 
 
+def pmem_backing(path: str, *, datastore: vim.Datastore | None, uuid: str, mode: str) -> Device.BackingInfo:
+    """Build the backing of a disk in the persistent memory of its host."""
+    return fresh(
+        _device.VirtualDisk.LocalPMemBackingInfo,
+        fileName=path,
+        datastore=datastore,
+        diskMode=mode,
+        uuid=uuid,
+        volumeUUID=uuid,
+        contentId=uuid.replace("-", "").lower(),
+    )
+
+
 def network_backing(name: str, network: vim.Network | None) -> Device.BackingInfo:
     """Build the connection of a card to a standard port group."""
     return fresh(_CardBacking, deviceName=name, useAutoDetect=False, network=network)

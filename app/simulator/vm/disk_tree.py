@@ -1,5 +1,6 @@
 """A VM's disks as trees of files: what snapshots hold, what the VM writes, and what is needed no more."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pyVmomi import vim
@@ -10,6 +11,9 @@ from app.simulator.storage.grains import grain_count, mask_extents
 from app.simulator.vm.values import Device
 
 _device = vim.vm.device
+_BEFORE_WRITERS = ":before-writers"
+_UNUSED_BY_GUESTS = 400
+"""Offset in a disk's first sector: behind the boot code, before the disk's signature."""
 
 
 @dataclass(eq=False)
@@ -69,6 +73,22 @@ class DiskTree:
     def forget(self, snapshot: str) -> None:
         """Forget what a snapshot holds; the files stay until :meth:`consolidate`."""
         self.frozen.pop(snapshot, None)
+        self.frozen.pop(snapshot + _BEFORE_WRITERS, None)
+
+    def freeze_after_writers(self, snapshot: str, written: bytes) -> str | None:
+        """Freeze the disk for a snapshot in whose making the guest's applications still wrote.
+
+        What they write is in a delta, which the snapshot holds together with its parent.
+
+        Returns:
+            As :meth:`freeze`.
+
+        Raises:
+            StorageError: there is no space.
+        """
+        self.freeze(snapshot + _BEFORE_WRITERS)
+        self._require_leaf().write(_UNUSED_BY_GUESTS, written)
+        return self.freeze(snapshot)
 
     def consolidate(self) -> None:
         """Merge and delete every file that neither the VM nor a snapshot needs.
@@ -94,14 +114,14 @@ class DiskTree:
         return self._superfluous() is not None
 
     def every_disk(self) -> list[SimDisk]:
-        """Return all disks of the tree, the base first."""
+        """Return all disks of the tree, the lowest first; of linked clones only the VM's own."""
         anchor = self.leaf or next(iter(self.frozen.values()), None)
-        return [] if anchor is None else [anchor.base, *anchor.base.descendants()]
+        return [] if anchor is None else list(_own_disks(anchor.own_base))
 
     def _superfluous(self) -> SimDisk | None:
         held = [self.leaf, *self.frozen.values()]
         return next(
-            (disk for disk in self.every_disk() if disk not in held and len(disk.children) <= 1),
+            (disk for disk in self.every_disk() if disk not in held and _can_go(disk)),
             None,
         )
 
@@ -140,6 +160,18 @@ class DiskTree:
         return subtract(disk.changed_areas(change_id), self.blind)
 
 
+def _own_disks(disk: SimDisk) -> Iterator[SimDisk]:
+    yield disk
+    for child in disk.children:
+        if not child.is_clone:
+            yield from _own_disks(child)
+
+
+def _can_go(disk: SimDisk) -> bool:
+    """Return whether a disk that is not needed can be merged away or deleted: no linked clone stands on it."""
+    return len(disk.children) <= 1 and not any(child.is_clone for child in disk.children)
+
+
 def _held_by_deltas(leaf: SimDisk) -> list[Extent]:
     held: list[Extent] = []
     for disk in leaf.chain()[:-1]:
@@ -150,8 +182,8 @@ def _held_by_deltas(leaf: SimDisk) -> list[Extent]:
 
 
 def next_delta_path(disk: SimDisk) -> DatastorePath:
-    """Return the first free path ``x-00000n.vmdk`` next to the base of a disk."""
-    stem = disk.base.path.name.removesuffix(".vmdk")
+    """Return the first free path ``x-00000n.vmdk`` next to a disk; ``x`` is the VM's lowest disk of its chain."""
+    stem = disk.own_base.path.name.removesuffix(".vmdk")
     directory = disk.datastore.resolve(disk.path).parent
     number = next(
         number
@@ -163,10 +195,12 @@ def next_delta_path(disk: SimDisk) -> DatastorePath:
 
 
 def takes_part_in_snapshots(disk: _device.VirtualDisk) -> bool:
-    """Return whether a snapshot freezes this disk: neither independent nor a physical RDM."""
+    """Return whether a snapshot freezes this disk: neither independent, nor a physical RDM, nor in memory."""
     backing = disk.backing
     is_rdm = isinstance(backing, _device.VirtualDisk.RawDiskMappingVer1BackingInfo)
     if is_rdm and getattr(backing, "compatibilityMode", None) == "physicalMode":
+        return False
+    if isinstance(backing, _device.VirtualDisk.LocalPMemBackingInfo):
         return False
     return not str(getattr(backing, "diskMode", None) or "persistent").startswith("independent")
 

@@ -26,6 +26,8 @@ def backing_of(
         datastore: finds references.
         change_id: only ever given for a snapshot's disks.
     """
+    if isinstance(like, _device.VirtualDisk.LocalPMemBackingInfo):
+        return like
     parent = None if disk.parent is None else backing_of(disk.parent, like, datastore)
     fields: dict[str, object] = {
         "fileName": str(disk.path),

@@ -12,7 +12,7 @@ from app.simulator.inventory.folder import Folder
 from app.simulator.inventory.host import HostSystem
 from app.simulator.objects import Lazy
 from app.simulator.spec import DiskSpec, VmSpec
-from app.simulator.storage import DatastorePath
+from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.vm import layout
 from app.simulator.vm.config import NewVm, config_stem, new_config, with_devices
 from app.simulator.vm.controllers import (
@@ -33,16 +33,20 @@ from app.simulator.vm.devices import (
     ethernet_card,
     flat_backing,
     network_backing,
+    pmem_backing,
     rdm_backing,
     virtual_disk,
 )
-from app.simulator.vm.disk_tree import DiskTree
+from app.simulator.vm.disk_tree import DiskTree, next_delta_path
 from app.simulator.vm.disks import described_disk
 from app.simulator.vm.encryption import encrypted
 from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.virtual_machine import VirtualMachine
 from app.simulator.world import World
+
+_FlatBacking = vim.vm.device.VirtualDisk.FlatVer2BackingInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +60,14 @@ class SpecPlace:
     moid: str
 
 
-def vm_from_spec(world: World, spec: VmSpec, place: SpecPlace) -> VirtualMachine:
+def vm_from_spec(world: World, spec: VmSpec, place: SpecPlace, linked_to: Machine | None = None) -> VirtualMachine:
     """Make a VM of the spec, with its files unless the spec leaves them out; it is not in the inventory yet.
 
-    The spec names its networks, and its datastores as the simulator keeps them.
+    Args:
+        world: what it will be part of.
+        spec: names its networks, and its datastores as the simulator keeps them.
+        place: where it is.
+        linked_to: the VM whose disks its own are deltas of.
 
     Raises:
         StorageError: its disks could not be created.
@@ -81,7 +89,7 @@ def vm_from_spec(world: World, spec: VmSpec, place: SpecPlace) -> VirtualMachine
     )
     vm.workload_bytes_per_s = spec.workload_bytes_per_s
     if spec.disk_files:
-        _create_files(vm, spec)
+        _create_files(vm, spec, linked_to)
     return vm
 
 
@@ -166,16 +174,15 @@ class _Bays:
             return sata_controller(bus)
         if kind is NVME:
             return nvme_controller(bus)
-        sharing = "physicalSharing" if disk.multi_writer else "noSharing"
-        return scsi_controller(disk.controller, bus, sharing)
+        return scsi_controller(disk.controller, bus, disk.bus_sharing)
 
 
 def _suits(controller: Device, disk: DiskSpec) -> bool:
     kind = storage_kind(controller)
     if disk.controller in ("sata", "nvme"):
         return kind is not None and kind.name == disk.controller
-    shared = getattr(controller, "sharedBus", None) not in (None, "noSharing")
-    return type(controller) is SCSI_CONTROLLERS[disk.controller] and shared == disk.multi_writer
+    is_kind = type(controller) is SCSI_CONTROLLERS[disk.controller]
+    return is_kind and getattr(controller, "sharedBus", None) == disk.bus_sharing
 
 
 def _room(controller: Device) -> int:
@@ -193,12 +200,16 @@ def _disk(world: World, disk: DiskSpec, number: int, place: SpecPlace, bays: _Ba
     backing: Device.BackingInfo
     if disk.kind == "flat":
         backing = flat_backing(path, datastore=datastore, uuid=uuid, thin=disk.thin, mode=disk.mode)
+    elif disk.kind == "pmem":
+        backing = pmem_backing(path, datastore=datastore, uuid=uuid, mode=disk.mode)
     else:
         physical = disk.kind == "rdm_physical"
         backing = rdm_backing(path, datastore=datastore, uuid=uuid, physical=physical, mode=disk.mode)
     if disk.multi_writer:
         backing.sharing = "sharingMultiWriter"
-    return virtual_disk(
+    if isinstance(backing, _FlatBacking) and world.datastores[name].kind == "vsan":
+        backing.backingObjectId = uuid
+    made = virtual_disk(
         key=disk_key(controller, unit),
         number=number + 1,
         controller_key=controller.key,
@@ -206,6 +217,8 @@ def _disk(world: World, disk: DiskSpec, number: int, place: SpecPlace, bays: _Ba
         capacity_bytes=disk.capacity_bytes,
         backing=backing,
     )
+    made.iofilter = list(disk.io_filters)
+    return made
 
 
 def _network_backing(world: World, name: str, place: SpecPlace) -> Device.BackingInfo:
@@ -217,26 +230,35 @@ def _network_backing(world: World, name: str, place: SpecPlace) -> Device.Backin
     return vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
 
 
-def _create_files(vm: VirtualMachine, spec: VmSpec) -> None:
+def _create_files(vm: VirtualMachine, spec: VmSpec, linked_to: Machine | None) -> None:
     world = vm.world
     trees: dict[int, DiskTree] = {}
     devices: list[Device] = vm.config.hardware.device
     for disk_spec, device in zip(spec.disks, disks_of(devices), strict=True):
-        backing = device.backing
-        path = str(getattr(backing, "fileName", ""))
-        leaf = world.disks.create(
-            path,
-            disk_spec.capacity_bytes,
-            thin=disk_spec.thin,
-            adapter="ide" if disk_spec.controller == "sata" else "lsilogic",
-            disk_uuid=getattr(backing, "uuid", None),
-        )
-        if disk_spec.filesystem:
-            seed = zlib.crc32(f"{world.spec.seed}/{path}".encode())
-            install_guest(leaf, seed=seed, scheme="gpt" if spec.firmware == "efi" else "mbr")
+        parent = None if linked_to is None else linked_to.trees[device.key].leaf
+        path = str(getattr(device.backing, "fileName", ""))
+        leaf = _new_disk(world, spec, disk_spec, device) if parent is None else parent.branch(path)
+        if spec.needs_consolidation:
+            leaf = leaf.branch(next_delta_path(leaf))
         trees[device.key] = DiskTree(world.disks, device.key, leaf)
         devices = replaced(devices, described_disk(vm, device, leaf))
     vm.set_trees(trees)
     vm.set_config(with_devices(vm.config, devices))
+    vm.snapshots_changed()
     vm.apply_tracking()
     layout.save_configuration(vm)
+
+
+def _new_disk(world: World, spec: VmSpec, disk: DiskSpec, device: Device) -> SimDisk:
+    path = str(getattr(device.backing, "fileName", ""))
+    made = world.disks.create(
+        path,
+        disk.capacity_bytes,
+        thin=disk.thin,
+        adapter="ide" if disk.controller == "sata" else "lsilogic",
+        disk_uuid=getattr(device.backing, "uuid", None),
+    )
+    if disk.filesystem:
+        seed = zlib.crc32(f"{world.spec.seed}/{path}".encode())
+        install_guest(made, seed=seed, scheme="gpt" if spec.firmware == "efi" else "mbr")
+    return made

@@ -13,6 +13,7 @@ from app.simulator.vm import files, layout
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disk_tree import DiskTree, is_shared, takes_part_in_snapshots
 from app.simulator.vm.disks import described_disk, with_present_backings
+from app.simulator.vm.fault_tolerance import check_snapshot
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list, save_snapshot
@@ -110,6 +111,7 @@ def _check_possible(vm: Machine, wish: SnapshotWish) -> None:
     disks = disks_of(devices)
     if vm.config.template:
         raise vim.fault.InvalidState(msg="A template has no snapshots.")
+    check_snapshot(vm, memory=wish.memory)
     if vm.is_running and any(is_shared(disk, devices) for disk in disks):
         raise vim.fault.SnapshotFault(
             msg="An error occurred while saving the snapshot: virtual machine is configured to share its disks."
@@ -138,19 +140,34 @@ def _freeze_disks(vm: Machine, snapshot: Snapshot) -> dict[int, str | None]:
     """Freeze every disk that takes part, or none of them."""
     change_ids: dict[int, str | None] = {}
     frozen: list[DiskTree] = []
+    writers = _written_by_applications(vm, snapshot)
     for device in disks_of(vm.config.hardware.device):
         tree = vm.trees.get(device.key)
         if tree is None or not takes_part_in_snapshots(device):
             continue
         try:
             with as_vim_faults(str(getattr(device.backing, "fileName", ""))):
-                change_id = tree.freeze(snapshot.moid)
+                change_id = (
+                    tree.freeze_after_writers(snapshot.moid, writers) if writers else tree.freeze(snapshot.moid)
+                )
         except vim.fault.VimFault:
             _undo(frozen, snapshot)
             raise
         frozen.append(tree)
         change_ids[device.key] = change_id if vm.config.changeTrackingEnabled else None
     return change_ids
+
+
+def _written_by_applications(vm: Machine, snapshot: Snapshot) -> bytes:
+    """Return what applications of the guest write in the making of a quiesced snapshot; empty where they do not.
+
+    On Windows VMware Tools ask for a shadow copy, and what its writers do then is part of the snapshot: its disk
+    is a delta on the disk of the moment before. Source: "Application-Consistent Backup and Restore" of the Virtual
+    Disk Development Kit's guide: read the leaf, "both the base VMDK and the snapshot at once". That the VM goes on
+    from that delta is in no source that was found.
+    """
+    is_windows = (vm.config.guestId or "").startswith("windows")
+    return f"VSS {snapshot.number:012}".encode() if snapshot.quiesced and is_windows else b""
 
 
 def _undo(frozen: Iterable[DiskTree], snapshot: Snapshot) -> None:

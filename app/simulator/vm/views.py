@@ -47,6 +47,7 @@ def runtime(vm: Machine) -> vim.vm.RuntimeInfo:
         bootTime=vm.boot_time,
         question=None if vm.question is None else vm.question.info,
         consolidationNeeded=vm.consolidation_needed,
+        faultToleranceState="notConfigured" if vm.config.ftInfo is None else "running",
         cleanPowerOff=vm.power_state == "poweredOff",
         minRequiredEVCModeKey="intel-broadwell" if vm.power_state == "poweredOn" else None,
     )

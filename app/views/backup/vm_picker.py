@@ -18,11 +18,13 @@ from PySide6.QtWidgets import (
 
 from app.contract.platforms import ListVms
 from app.contract.rules import VmsInRules
+from app.domain.display import lines
 from app.domain.ids import PlatformId, VmId
 from app.domain.reach import HostConnection, VmConnection
 from app.domain.vms import PowerState, VmSummary
 from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
 from app.views import formatting, style
+from app.views.backup.vm_notes import vm_notes, vm_sign
 from app.views.console import Console, ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.widgets.choice_bar import ChoiceBar
@@ -64,11 +66,12 @@ def vm_note(vm: VmSummary, taken: str) -> str:
     if taken:
         return QCoreApplication.translate("VmPicker", "in rule {name}").format(name=taken)
     kind = [QCoreApplication.translate("VmPicker", "template")] if vm.is_template else []
-    return " · ".join([*kind, vm_state(vm) or formatting.size(vm.disk_bytes)])
+    parts = (*kind, vm_sign(vm), vm_state(vm) or formatting.size(vm.disk_bytes))
+    return " · ".join(filter(None, parts))
 
 
 class _VmDelegate(QStyledItemDelegate):
-    """Draws icons, and behind a VM's name its size, or the rule that has it."""
+    """Draws icons, and behind a VM's name its size, the rule that has it, or what backups leave out of it."""
 
     def __init__(self, theme: ThemeSwitch, parent: QWidget) -> None:
         super().__init__(parent)
@@ -76,6 +79,7 @@ class _VmDelegate(QStyledItemDelegate):
         self._quiet = QColor(colors.secondary)
         self._running = icon(Glyph.VM, colors, colors.completed)
         self._off = icon(Glyph.VM, colors)
+        self._warning = icon(Glyph.WARNING, colors, colors.pending)
         self._groups = (icon(Glyph.DATACENTER, colors), icon(Glyph.FOLDER, colors))
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
@@ -99,15 +103,21 @@ class _VmDelegate(QStyledItemDelegate):
         if not isinstance(vm, VmSummary):
             return
         cell = item_style(option)
-        text = vm_note(vm, index.data(TAKEN_ROLE))
+        text, sign = vm_note(vm, index.data(TAKEN_ROLE)), vm_sign(vm)
         name_width = cell.fontMetrics.horizontalAdvance(vm.name)
         indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
+        indicators += style.ICON + style.SPACE_XS if sign else 0
         room = QRect(cell.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
         painter.save()
         painter.setFont(style.tabular_font(style.SECONDARY_PX))
         painter.setPen(self._quiet)
         fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(0, room.width()))
         painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, fitting)
+        if sign:
+            text_width = painter.fontMetrics().horizontalAdvance(fitting)
+            left = room.right() - text_width - style.ICON - style.SPACE_XS
+            top = room.top() + (room.height() - style.ICON) // 2
+            self._warning.paint(painter, QRect(left, top, style.ICON, style.ICON))
         painter.restore()
 
     def helpEvent(
@@ -117,11 +127,12 @@ class _VmDelegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> bool:
-        """Show what stands behind a name that leaves no room for it."""
+        """Show what stands behind a name, for which there may be no room, and what backups leave out and why."""
         vm = index.data(VM_ROLE)
         if event.type() is not QEvent.Type.ToolTip or not isinstance(vm, VmSummary):
             return super().helpEvent(event, view, option, index)
-        show_tip(event.globalPos(), f"{vm.name}: {vm_note(vm, index.data(TAKEN_ROLE))}", view)
+        note = f"{vm.name}: {vm_note(vm, index.data(TAKEN_ROLE))}"
+        show_tip(event.globalPos(), lines(filter(None, (note, *vm_notes(vm)))), view)
         return True
 
 
@@ -146,7 +157,7 @@ class VmPicker(FormDialog):
         self._platform = platform
         self._wanted = tuple(chosen)
         self._taken: dict[VmId, str] = {}
-        self.model = VmTreeModel(self)
+        self.model = VmTreeModel(self, notes_of=lambda vm: lines(vm_notes(vm)))
         self.model.chosen_changed.connect(self._on_chosen)
         self.resize(style.EDITOR_WIDTH - style.SPACE_XL, style.DIALOG_HEIGHT)
         split = QSplitter(Qt.Orientation.Horizontal, self)
@@ -225,7 +236,7 @@ class VmPicker(FormDialog):
     def _on_vms(self, vms: tuple[VmSummary, ...]) -> None:
         by_id = {vm.id: vm for vm in vms}
         self.model.set_vms(by_id.values(), self._taken)
-        self.model.choose([by_id[vm] for vm in self._wanted if vm in by_id], chosen=True)
+        self.model.keep([by_id[vm] for vm in self._wanted if vm in by_id])
         self._unfold()
         if by_id:
             self.stages.show_content()

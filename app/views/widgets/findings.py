@@ -18,13 +18,16 @@ from PySide6.QtWidgets import (
 
 from app.contract.base import Query
 from app.contract.doctor import Finding, Severity
+from app.contract.tasks import StartConsolidation
 from app.domain.display import visible
 from app.domain.units import filled
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.banner import Banner
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.dialog_help import offer_help
+from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label, set_tip, set_title
 from app.views.widgets.report_file import write_report
 from app.views.widgets.stages import Stages
@@ -138,6 +141,8 @@ class FindingsDialog(QDialog):
             hint.setProperty("role", "secondary")
             hint.setWordWrap(True)
             texts.addWidget(hint)
+        if finding.remedy is not None:
+            texts.addWidget(self._remedy(finding.remedy, card), 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(card)
         row.setContentsMargins(style.SPACE_M, style.SPACE_M, style.SPACE_M, style.SPACE_M)
         row.setSpacing(style.SPACE_M)
@@ -174,6 +179,31 @@ class FindingsDialog(QDialog):
     def _on_no_report(self, failure: Failure) -> None:
         self.save.setEnabled(True)
         self.banner.show_failure(failure)
+
+    def _remedy(self, command: StartConsolidation, card: QWidget) -> QPushButton:
+        button = QPushButton(self.tr("Consolidate the disks…"), card)
+        button.setAccessibleName(self.tr("Consolidate the disks of {vm}").format(vm=visible(command.vm_name)))
+        button.clicked.connect(partial(self._on_remedy, command, button))
+        return button
+
+    def _on_remedy(self, command: StartConsolidation, button: QPushButton) -> None:
+        dialog = ConfirmDialog(
+            self._console,
+            self.tr("Consolidate the disks of {vm}").format(vm=command.vm_name),
+            self.tr("Consolidate"),
+            sends(self._console, command, self),
+            consequences=(
+                self.tr("A task merges what removed snapshots have left; large disks can take hours."),
+                self.tr("The VM can run meanwhile; its disks are slower, and it stands still for moments."),
+            ),
+            parent=self,
+        )
+        dialog.succeeded.connect(partial(self._on_remedy_begun, button))
+        open_once(dialog)
+
+    def _on_remedy_begun(self, button: QPushButton) -> None:
+        button.setText(self.tr("Under way: see the tasks"))
+        button.setEnabled(False)
 
     def _on_failed(self, failure: Failure) -> None:
         self.summary.setText("")

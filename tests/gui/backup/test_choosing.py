@@ -1,22 +1,27 @@
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QModelIndex, Qt
 from PySide6.QtGui import QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.contract.platforms import ListVms
+from app.contract.rules import VmsInRules
 from app.domain.ids import VmId
 from app.domain.reach import HostConnection, VmConnection
+from app.domain.vms import DiskLeftOut
 from app.models.vm_tree import VmTreeModel
 from app.views.backup.editor import EditorMode
+from app.views.backup.vm_notes import vm_sign
 from app.views.backup.vm_picker import VmPicker, vm_note
 from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
+from app.vsphere.reasons import INDEPENDENT
 from tests.gui.backup import samples
 from tests.gui.backup.steps import choose_vms, only_leaf, open_editor
 from tests.gui.operator import problem_of
+from tests.support.said import said
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -28,6 +33,67 @@ def test_a_vm_that_a_rule_has_is_grey_and_names_the_rule(qtbot: QtBot) -> None:
     assert taken not in model.chosen
     assert len(model.chosen) == len(samples.INVENTORY) - 1
     assert model.refusal(taken) == "web"
+
+
+SECONDARY = replace(samples.inventory_vm("shadow-01"), unsupported_reason=said("it is a secondary"))
+ODD = replace(
+    samples.inventory_vm("odd-01"),
+    disk_count=3,
+    disks_left_out=(DiskLeftOut(label="Hard disk 2", reason=INDEPENDENT.fill(mode="independent_persistent")),),
+    needs_consolidation=True,
+)
+
+
+def leaf(model: VmTreeModel, name: str) -> QModelIndex:
+    group = model.index(0, 0, model.index(0, 0))
+    return next(
+        model.index(row, 0, group)
+        for row in range(model.rowCount(group))
+        if model.index(row, 0, group).data() == name
+    )
+
+
+def test_a_vm_of_which_no_backup_is_made_cannot_be_chosen(qtbot: QtBot) -> None:
+    model = VmTreeModel()
+    model.set_vms((samples.INVENTORY[0], SECONDARY), {})
+    assert model.setData(model.index(0, 0), Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
+    assert model.chosen == (samples.INVENTORY[0],)
+    assert model.index(0, 0).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked.value
+    assert leaf(model, "shadow-01").data(Qt.ItemDataRole.CheckStateRole) is None
+    assert not model.flags(leaf(model, "shadow-01")) & Qt.ItemFlag.ItemIsUserCheckable
+
+
+def test_what_was_chosen_before_it_became_a_secondary_stays_until_it_is_removed(qtbot: QtBot) -> None:
+    model = VmTreeModel()
+    model.set_vms((SECONDARY,), {})
+    model.keep((SECONDARY,))
+    assert model.chosen == (SECONDARY,)
+    model.choose((SECONDARY,), chosen=False)
+    assert not model.chosen
+
+
+def test_a_vm_with_disks_that_are_left_out_has_a_sign_and_the_reason_in_its_tooltip(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    door.answer(VmsInRules, {})
+    door.answer(ListVms, (samples.INVENTORY[0], ODD, SECONDARY))
+    picker = VmPicker(console, samples.PLATFORM, "vc-1", ())
+    qtbot.addWidget(picker)
+    picker.open()
+    qtbot.waitUntil(lambda: picker.model.shown_count == 3)
+    assert vm_sign(samples.INVENTORY[0]) == ""
+    assert leaf(picker.model, "app-01").data(Qt.ItemDataRole.AccessibleDescriptionRole) is None
+    assert vm_sign(ODD) == "1 of 3 disks left out"
+    assert vm_note(ODD, "").startswith("1 of 3 disks left out · ")
+    tip = leaf(picker.model, "odd-01").data(Qt.ItemDataRole.AccessibleDescriptionRole)
+    assert "Hard disk 2 is left out of backups: its mode is independent_persistent" in tip
+    assert "need consolidation" in tip
+    place = picker.tree.visualRect(leaf(picker.model, "odd-01")).center()
+    viewport = picker.tree.viewport()
+    QApplication.sendEvent(viewport, QHelpEvent(QEvent.Type.ToolTip, place, viewport.mapToGlobal(place)))
+    assert QToolTip.text().splitlines() == [f"odd-01: {vm_note(ODD, '')}", *tip.splitlines()]
+    assert vm_sign(SECONDARY) == "not backed up"
+    assert "it is a secondary" in leaf(picker.model, "shadow-01").data(Qt.ItemDataRole.AccessibleDescriptionRole)
 
 
 def test_a_group_checks_what_passes_the_filter_and_shows_what_is_checked(qtbot: QtBot) -> None:

@@ -22,7 +22,7 @@ from app.contract.overview import (
 from app.contract.platforms import InspectServer, ListPlatformRows, ListPlatforms, TryPlatform
 from app.contract.rules import ListRules, ListRuleVms
 from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
-from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines, TaskReport
+from app.contract.tasks import ListTasks, StartConsolidation, TaskDetails, TaskLogLines, TaskReport
 from app.contract.transports import ProbeTransports
 from app.domain.concerns import PlatformCoverage
 from app.domain.hooks import AllHooks, HookCommand, Hooks
@@ -164,6 +164,10 @@ FINDINGS = (
         Severity.WARNING, LONG_NAME, "One disk is independent; it is left out of backups.", "Change its mode."
     ),
     finding(Severity.NOTICE, "web-02", "Changed blocks are not tracked yet.", "The first backup turns it on."),
+    replace(
+        finding(Severity.WARNING, LONG_NAME, "The disks need consolidation.", "Consolidate them."),
+        remedy=StartConsolidation(platform=samples.PLATFORM, vm=VmId("vm-1"), vm_name=LONG_NAME),
+    ),
     finding(Severity.OK, "esx-01.example.com", "Port 902 answers."),
 )
 HITS = (

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFrame, QLabel
+from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.contract.doctor import ExaminePlatform, Finding, Severity
@@ -19,8 +19,9 @@ from app.contract.platforms import (
     TryPlatform,
     UpdatePlatform,
 )
+from app.contract.tasks import StartConsolidation
 from app.domain.errors import LoginRefused
-from app.domain.ids import PlatformId
+from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
@@ -241,6 +242,38 @@ def test_the_doctors_findings_come_worst_first(qtbot: QtBot, console: Console, d
     qtbot.waitUntil(lambda: "2 things" in dialog.summary.text())
     cards = [frame for frame in dialog.findChildren(QFrame) if frame.property("role") == "card"]
     assert [card.findChildren(QLabel)[1].text() for card in cards] == ["Bad 7", "Fine 7"]
+
+
+def test_a_finding_with_a_remedy_offers_it_and_asks_before(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    remedy = StartConsolidation(platform=PlatformId("vc-1"), vm=VmId("vm-7"), vm_name="web-01")
+    found = Finding(
+        severity=Severity.WARNING,
+        subject="web-01",
+        code="doctor.needs_consolidation",
+        params=(),
+        message="The disks need consolidation",
+        hint="Do it.",
+        remedy=remedy,
+    )
+    door.answer(ExaminePlatform, (found,))
+    door.answer(StartConsolidation, TaskId("t"))
+    dialog = FindingsDialog(console, "Examine vc-1", ExaminePlatform(platform=PlatformId("vc-1")))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: "1 thing" in dialog.summary.text())
+    [button] = [
+        button for button in dialog.findChildren(QPushButton) if button.text().startswith("Consolidate the disks")
+    ]
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    question = dialog.findChild(ConfirmDialog)
+    assert question is not None
+    assert door.executed == []
+    with qtbot.waitSignal(question.succeeded):
+        QTest.mouseClick(question.primary, Qt.MouseButton.LeftButton)
+    assert door.executed == [remedy]
+    assert not button.isEnabled()
 
 
 def test_plain_transport_is_off_until_it_is_chosen(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:

@@ -15,11 +15,11 @@ from app.cli.ctl.screen import Screen, size
 from app.cli.demo.stage import folders_in
 from app.contract.errors import ErrorRow
 from app.contract.overview import Overview, ReadOverview
-from app.contract.platforms import ListPlatforms, RegisterPlatform, UpdatePlatform
+from app.contract.platforms import ListPlatforms, ListVms, RegisterPlatform, UpdatePlatform
 from app.contract.program import ConfirmClock
 from app.contract.rules import ListRules, ListRuleVms, RuleRow, RuleVmRow, RunNow, StartRules
 from app.contract.standbys import ListStandbys, OpenEntriesRow, ReadOpenEntries, StartClosing
-from app.contract.tasks import CancelTask, ListTasks, TaskDetails, TaskReport, TaskRow
+from app.contract.tasks import CancelTask, ListTasks, StartConsolidation, TaskDetails, TaskReport, TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.errors import LoginRefused
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
@@ -29,6 +29,7 @@ from app.domain.standbys import Standby
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.engine.door.server import DoorServer
 from app.paths import Folders
+from tests.gui.backup.samples import inventory_vm
 from tests.support.scripted_door import ScriptedDoor
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -236,6 +237,19 @@ def test_where_nothing_is_open_no_task_is_queued(open_standby: Ctl) -> None:
     open_standby.engine.answer(ReadOpenEntries, nothing)
     assert open_standby("standby", "close", "disk")[0] == 0
     assert open_standby.engine.executed == []
+
+
+def test_disks_are_consolidated_of_the_vm_that_is_named(ctl: Ctl) -> None:
+    platform = Platform(id=PlatformId("p"), name="vc", address="vc.test", user="root", thumbprint_sha256=None)
+    ctl.engine.answer(ListPlatforms, (platform,))
+    ctl.engine.answer(ListVms, (inventory_vm("web-01"), inventory_vm("web-02")))
+    ctl.engine.answer(StartConsolidation, TaskId("merge-12345"))
+    status, out, err = ctl("platform", "consolidate", "vc", "web-02")
+    assert (status, "queued" in out) == (0, True)
+    assert "debugctl task cancel merge-12345" in err
+    wanted = StartConsolidation(platform=PlatformId("p"), vm=VmId("vm-web-02"), vm_name="web-02")
+    assert ctl.engine.executed == [wanted]
+    assert ctl("platform", "consolidate", "vc", "web-03")[0] == 1
 
 
 # --- exit statuses ---------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import pytest
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.standbys import StartClosing, StartGarbageCollection
-from app.contract.tasks import ListTasks, RetryTask, StartBackup
+from app.contract.tasks import ListTasks, RetryTask, StartBackup, StartConsolidation
 from app.domain.events import TaskFailed
-from app.domain.ids import StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine import messages
@@ -34,6 +34,7 @@ PLACEMENT: Fields = {
     "datacenter": "dc",
     "folder": ["A", "B"],
     "folder_id": "group-1",
+    "vapp_id": "resgroup-v7",
     "host": "esx1",
     "datastore": "ds",
     "disk_datastores": [[2000, "ds-2"]],
@@ -73,8 +74,8 @@ RESTORE: Fields = {
     "transports": ["https"],
     "lan_free": True,
 }
-LATER: Fields = {"lan_free": False}
-"""Fields that were not written at first, with what they are read as where they are not there."""
+LATER = {"lan_free", "vapp_id"}
+"""Fields that were not written at first."""
 SEEN: Fields = {"vm": "vm-1", "name": "web", "instance_uuid": "u"}
 ORIGINAL: Fields = {"datastore": "ds", "host": "esx1", "confirmed": SEEN}
 EXPORT: Fields = {**OF_POINT, "disks": [2000, 2001], "folder": "/exports", "image": "vmdk-stream"}
@@ -159,9 +160,21 @@ def test_stored_documents_are_read_and_written_as_they_always_were(name: str) ->
 
 @pytest.mark.parametrize("name", ["backup", "restore as new", "restore over"])
 def test_a_document_from_before_there_was_a_field_is_read(name: str) -> None:
-    older = {key: value for key, value in STORED[name].items() if key not in LATER}
+    older = _older(STORED[name])
+    assert older != STORED[name]
     spec = read_spec(record_of(older, older["task"]))
-    assert json.loads(encode_spec(spec)) == older | LATER
+    written = json.loads(encode_spec(spec))
+    assert _older(written) == older
+    assert written["lan_free"] is False
+
+
+def _older(document: Fields) -> Fields:
+    """Return a document without the fields that were not written at first, whatever part of it they are in."""
+    return {
+        key: _older(value) if isinstance(value, dict) else value
+        for key, value in document.items()
+        if key not in LATER
+    }
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -180,6 +193,21 @@ def test_nothing_of_a_command_is_forgotten_in_its_task(name: str) -> None:
     if isinstance(spec, RestoreSpec):
         assert isinstance(command, StartRestore)
         assert wish_of(spec.target) == command.target
+
+
+def test_a_consolidation_is_stored_without_a_standby() -> None:
+    command = StartConsolidation(platform=PlatformId("p1"), vm=VmId("vm-1"), vm_name="web", priority=3)
+    document = {
+        "version": 1,
+        "task": "consolidation",
+        "standby": "",
+        "priority": 3,
+        "platform": "p1",
+        "vm": "vm-1",
+        "vm_name": "web",
+    }
+    assert json.loads(encode_spec(spec_of(command))) == document
+    assert read_spec(record_of(document, "consolidation")) == spec_of(command)
 
 
 @pytest.mark.parametrize("wish", [OverOriginal(), OverOriginal(host="esx1")])

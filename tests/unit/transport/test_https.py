@@ -180,7 +180,10 @@ def test_a_certificate_that_changes_later_stops_the_work_too(served: Served) -> 
 
 def test_a_delta_is_refused_with_the_reason(served: Served) -> None:
     leaf = served.disk.branch("[lab] web 1/web 1-000001.vmdk")
-    with pytest.raises(FileNotReadable, match="snapshot's delta"), reading(served.lab, served.lab.address(leaf)):
+    with (
+        pytest.raises(FileNotReadable, match="its file is a delta"),
+        reading(served.lab, served.lab.address(leaf)),
+    ):
         pass
     assert not served.lab.addresses_given
 
@@ -188,7 +191,7 @@ def test_a_delta_is_refused_with_the_reason(served: Served) -> None:
 def test_a_delta_with_an_innocent_name_is_recognized_by_its_descriptor(served: Served) -> None:
     leaf = served.disk.branch("[lab] web 1/innocent.vmdk")
     disguised = replace(served.lab.address(leaf), is_delta=False)
-    with pytest.raises(FileNotReadable, match="snapshot's delta"), reading(served.lab, disguised):
+    with pytest.raises(FileNotReadable, match="its file is a delta"), reading(served.lab, disguised):
         pass
 
 

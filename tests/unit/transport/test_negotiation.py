@@ -180,7 +180,7 @@ def test_when_nothing_works_every_reason_is_in_the_error(site: Site, transports:
     reasons = str(caught.value.params["reasons"])
     assert not caught.value.retryable
     assert all(mode.name in reasons for mode in (*EVERY_MODE, TransportMode.LOCAL))
-    assert "HTTPS is not possible: it is a snapshot's delta" in reasons
+    assert "HTTPS is not possible: its file is a delta" in reasons
     assert len(log.lines) == len(EVERY_MODE) + 1
 
 

@@ -45,6 +45,47 @@ def test_what_the_older_version_lacks_is_off_and_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"sgxInfo": vim.vm.SgxInfo(epcSize=64)}, "SGX"),
+        ({"sgxInfo": vim.vm.SgxInfo(epcSize=0)}, None),
+        ({"sevEnabled": True}, "SEV"),
+        ({"sevEnabled": False}, None),
+    ],
+)
+def test_only_what_was_on_is_said_to_be_off(config: dict[str, Any], said: str | None) -> None:
+    warnings = [str(warning) for warning in restored("vmx-21", frozenset({"vmx-14"}), **config).warnings]
+    about = [warning for warning in warnings if "needs a newer virtual hardware version" in warning]
+    assert len(about) == (said is not None)
+    assert all((said or "") in warning for warning in about)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "said"),
+    [
+        ({"simultaneousThreads": 2}, "Several threads"),
+        ({"simultaneousThreads": 1}, None),
+        ({"motherboardLayout": "acpiHostBridges"}, "motherboard"),
+        ({"motherboardLayout": "i440bxHostBridge"}, None),
+    ],
+)
+def test_hardware_that_an_older_version_lacks_is_said(hardware: dict[str, Any], said: str | None) -> None:
+    saved = given.saved(given.scsi(), given.disk(), version="vmx-21")
+    for name, value in hardware.items():
+        setattr(saved.config.hardware, name, value)
+    chosen = choose_version(saved.config, {"vmx-19"}, "", "esx7", cpus=1, memory_mib=1024)
+    texts = [str(warning) for warning in chosen.warnings if "needs a newer" in str(warning)]
+    assert len(texts) == (said is not None)
+    assert all((said or "") in text for text in texts)
+
+
+def test_versions_that_nobody_can_read_are_left_to_the_host_and_that_is_said() -> None:
+    result = restored("unreadable", frozenset())
+    assert result.spec.version is None
+    assert any("the host chooses one" in str(warning) for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
     ("esxi", "newest"),
     [
         ("8.0.3", 21),

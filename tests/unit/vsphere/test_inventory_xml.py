@@ -6,8 +6,16 @@ from xml.parsers.expat import ExpatError
 
 import pytest
 
+from app.domain.messages import MessageKind
 from app.vsphere.inventory import Places, summary_of
 from app.vsphere.inventory_xml import DeviceFacts, LightPage, Ref, SnapshotCount, parse_page
+from app.vsphere.reasons import (
+    INDEPENDENT,
+    MULTI_WRITER,
+    PERSISTENT_MEMORY,
+    RAW_PHYSICAL,
+    SHARED_CONTROLLER,
+)
 
 ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:{xsi}="http://www.w3.org/2001/XMLSchema-instance">
@@ -68,9 +76,77 @@ def test_values_of_every_kind_are_read(xsi: str) -> None:
     assert row.text("name") == "web & more"
     assert row.reference("runtime.host") == Ref("HostSystem", "host-9")
     assert row.references("datastore") == (Ref("Datastore", "datastore-1"), Ref("Datastore", "datastore-2"))
-    assert row.values["config.hardware.device"] == DeviceFacts(2097153 + 1024 * 1024, ("00:50:56:81:00:01",))
+    assert row.values["config.hardware.device"] == DeviceFacts(2097153 + 1024 * 1024, ("00:50:56:81:00:01",), 2)
     assert row.values["snapshot"] == SnapshotCount(2)
     assert row.flag("config.template")
+
+
+def disk(key: int, backing: str, kind: str = "FlatVer2", controller: int = 1000) -> str:
+    return (
+        f'<VirtualDevice xsi:type="VirtualDisk"><key>{key}</key><deviceInfo xsi:type="Description">'
+        f"<label>Hard disk {key}</label><summary>1</summary></deviceInfo>"
+        f'<backing xsi:type="VirtualDisk{kind}BackingInfo"><fileName>[ds] {key}.vmdk</fileName>{backing}'
+        "<parent><fileName>below</fileName><diskMode>append</diskMode><sharing>no</sharing></parent></backing>"
+        f"<controllerKey>{controller}</controllerKey><capacityInBytes>512</capacityInBytes></VirtualDevice>"
+    )
+
+
+def controller(key: int, sharing: str, kind: str = "ParaVirtualSCSIController") -> str:
+    return (
+        f'<VirtualDevice xsi:type="{kind}"><key>{key}</key><busNumber>0</busNumber>'
+        f"<sharedBus>{sharing}</sharedBus></VirtualDevice>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("backing", "kind", "reason"),
+    [
+        ("<diskMode>persistent</diskMode><sharing>sharingNone</sharing>", "FlatVer2", None),
+        ("<diskMode>independent_nonpersistent</diskMode>", "FlatVer2", INDEPENDENT),
+        ("<diskMode>persistent</diskMode><sharing>sharingMultiWriter</sharing>", "FlatVer2", MULTI_WRITER),
+        ("<compatibilityMode>physicalMode</compatibilityMode>", "RawDiskMappingVer1", RAW_PHYSICAL),
+        ("<compatibilityMode>virtualMode</compatibilityMode>", "RawDiskMappingVer1", None),
+        ("<diskMode>persistent</diskMode>", "LocalPMem", PERSISTENT_MEMORY),
+    ],
+)
+def test_disks_that_backups_leave_out_are_known_with_their_reason(
+    backing: str, kind: str, reason: MessageKind | None
+) -> None:
+    (row,) = page(vm(prop("config.hardware.device", disk(2000, backing, kind), "ArrayOfVirtualDevice"))).rows
+    summary = summary_of(row, Places())
+    assert (summary.disk_count, summary.disk_bytes) == (1, 512)
+    assert [(left.label, left.reason.kind) for left in summary.disks_left_out] == (
+        [] if reason is None else [("Hard disk 2000", reason)]
+    )
+
+
+@pytest.mark.parametrize("sharing", ["virtualSharing", "physicalSharing"])
+def test_disks_of_a_shared_controller_are_known_wherever_it_is_in_the_list(sharing: str) -> None:
+    persistent = "<diskMode>persistent</diskMode>"
+    devices = (
+        controller(1000, "noSharing")
+        + disk(2000, persistent)
+        + disk(2016, persistent, controller=1001)
+        + controller(1001, sharing, "VirtualLsiLogicSASController")
+    )
+    found = page(
+        vm(
+            prop("config.hardware.device", devices, "ArrayOfVirtualDevice"),
+            prop("runtime.powerState", "poweredOn"),
+        )
+        + vm(prop("config.hardware.device", disk(2016, persistent, controller=1001), "ArrayOfVirtualDevice"))
+    )
+    shared, other = (summary_of(row, Places()) for row in found.rows)
+    [left] = shared.disks_left_out
+    assert (left.label, left.reason) == ("Hard disk 2016", SHARED_CONTROLLER.fill(sharing=sharing))
+    assert shared.snapshot_doubt is not None
+    assert (other.disks_left_out, other.snapshot_doubt) == ((), None)
+
+
+@pytest.mark.parametrize(("role", "is_secondary"), [("1", False), ("2", True), ("10", True)])
+def test_a_secondary_under_fault_tolerance_is_not_backed_up(role: str, *, is_secondary: bool) -> None:
+    (row,) = page(vm(prop("config.ftInfo.role", role, "xsd:int"))).rows
+    assert (summary_of(row, Places()).unsupported_reason is not None) is is_secondary
 
 
 def test_token_of_the_next_page_is_read() -> None:

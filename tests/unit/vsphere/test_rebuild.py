@@ -95,6 +95,25 @@ def test_raw_device_becomes_an_ordinary_disk_and_that_is_said() -> None:
     assert any("raw device" in warning for warning in map(str, result.warnings))
 
 
+def test_a_storage_policy_is_not_asked_for_and_what_it_did_is_said() -> None:
+    filtered, stored = given.disk(), given.disk(2001, unit=1)
+    filtered.iofilter = ["VMW_vmwarecache_1.0.0"]
+    stored.backing.backingObjectId = "52a1-object"
+    result = rebuilt(given.saved(given.scsi(), filtered, stored, given.disk(2002, unit=2)))
+    assert not result.spec.vmProfile
+    assert not any(change.profile for change in result.spec.deviceChange)
+    assert not any(disk.iofilter or disk.backing.backingObjectId for disk in added(result, device.VirtualDisk))
+    warnings = [str(warning) for warning in result.warnings]
+    assert any("VMW_vmwarecache_1.0.0" in warning for warning in warnings)
+    [policy] = [warning for warning in warnings if warning.startswith("A storage policy")]
+    assert "Hard disk 1, Hard disk 2 were" in policy
+
+
+def test_nothing_is_said_of_policies_where_nothing_shows_that_there_was_one() -> None:
+    result = rebuilt(given.saved(given.scsi(), given.disk()))
+    assert not any("policy" in str(warning) for warning in result.warnings)
+
+
 def test_disk_without_a_place_is_left_out_and_that_is_said() -> None:
     result = rebuilt(given.saved(given.disk(controller=7777)))
     assert not added(result, device.VirtualDisk)

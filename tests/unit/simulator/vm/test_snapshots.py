@@ -18,7 +18,7 @@ def chain(disk: Any) -> list[str]:
     names, backing = [], disk.backing
     while backing is not None:
         names.append(backing.fileName)
-        backing = backing.parent
+        backing = getattr(backing, "parent", None)
     return names
 
 

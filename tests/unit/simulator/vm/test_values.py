@@ -27,7 +27,13 @@ ODD = VmSpec(
         DiskSpec(capacity_bytes=MIB, kind="rdm_physical", filesystem=False),
         DiskSpec(capacity_bytes=MIB, controller="nvme", filesystem=False),
         DiskSpec(capacity_bytes=MIB, controller="sata", thin=False, filesystem=False),
-        DiskSpec(capacity_bytes=MIB, controller="lsisas1068", multi_writer=True, filesystem=False),
+        DiskSpec(
+            capacity_bytes=MIB,
+            controller="lsisas1068",
+            multi_writer=True,
+            bus_sharing="physicalSharing",
+            filesystem=False,
+        ),
     ),
 )
 PLAIN = VmSpec(name="plain", disks=(SMALL,), change_tracking=True)
