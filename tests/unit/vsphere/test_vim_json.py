@@ -107,6 +107,14 @@ def test_any_configuration_survives_json(info: Any) -> None:
     assert plain(decode(encode(info), vim.vm.ConfigInfo)) == plain(info)
 
 
+@pytest.mark.parametrize("name", ["Bob's", "the sales'", "'quoted'"])
+def test_a_reference_keeps_the_quotes_in_its_id(name: str) -> None:
+    backing = device.VirtualEthernetCard.NetworkBackingInfo(
+        deviceName=name, network=vim.Network(f"HaNetwork-{name}")
+    )
+    assert decode(encode(backing), type(backing)).network._moId == f"HaNetwork-{name}"
+
+
 def test_saved_vm_reads_back_as_it_was() -> None:
     before = saved(scsi(), disk(), card())
     after = saved_vm.read(saved_vm.write(before))
