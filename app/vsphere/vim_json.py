@@ -22,7 +22,7 @@ class UnreadableDocument(Exception):
     """The JSON does not describe the data object it should. Never leaves this package."""
 
 
-class _Encoder(VmomiJSONEncoder):  # type: ignore[misc]
+class _Encoder(VmomiJSONEncoder):
     """Writes references whole: pyVmomi's own way loses quotes at the end of an id.
 
     The ids of an ESXi host's networks end with the names of port groups, which anybody chooses.
@@ -32,7 +32,7 @@ class _Encoder(VmomiJSONEncoder):  # type: ignore[misc]
         """Return what is written for an object."""
         if isinstance(obj, VmomiSupport.ManagedObject):
             return f"{type(obj).__name__}:{obj._moId}"
-        return super().default(obj)
+        return super().default(obj)  # type: ignore[no-untyped-call]
 
 
 def encode(value: Any) -> Any:
