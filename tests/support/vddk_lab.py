@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,10 +73,15 @@ class VddkLab:
 
     def __post_init__(self) -> None:
         self.folder = self.root / "vddk"
-        self.file = unpack_double(self.folder)
+        is_new = not self.folder.exists()
+        self.file = unpack_double(self.folder) if is_new else next((self.folder / "lib64").glob("*.so.8.0.2"))
         self.chosen = str(self.folder)
         self.data = self.root / "data"
         self.vddk = Vddk(program_command("vddk"), self.data, lambda: self.chosen)
+        if is_new:
+            self._give_orders()
+
+    def _give_orders(self) -> None:
         self.order("login", "vc.example.com", 443, "backup@vsphere.local", PASSWORD, THUMBPRINT)
         self.order("snapshot", SNAPSHOT)
 
@@ -195,6 +202,33 @@ def quick_options(*, call_s: float = 20.0, attempts: int = 3, buffer_bytes: int 
         close_timeout_s=min(5.0, call_s),
         reconnect=RetryPolicy(attempts=attempts, first_delay_s=0.01, longest_s=0.01),
     )
+
+
+@contextmanager
+def other_engine(lab: VddkLab, does: str) -> Iterator[None]:
+    """Run another process that does something with ``lab``; it is killed at the end of the block.
+
+    Args:
+        lab: whose folders it uses.
+        does: statements; when they are done the block begins.
+    """
+    script = (
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\n"
+        "from tests.support.vddk_lab import *\n"
+        f"lab = VddkLab(Path({str(lab.root)!r}))\n"
+        f"{does}\n"
+        "print('done', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == "done\n"
+        yield
+    finally:
+        engine.kill()
+        engine.communicate()
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float = 20.0) -> None:

@@ -36,6 +36,13 @@ HUNG: Final = MessageKind(
 BY_SIGNAL: Final = MessageKind("vddk.by_signal", "signal {number}")
 WITH_STATUS: Final = MessageKind("vddk.with_status", "exit status {number}")
 
+_FUNCTIONS: Final = {
+    Kind.READ: "VixDiskLib_Read",
+    Kind.WRITE: "VixDiskLib_Write",
+    Kind.FLUSH: "VixDiskLib_Flush",
+    Kind.ALLOCATED: "VixDiskLib_QueryAllocatedBlocks",
+}
+"""What is called for requests of which the process does not say it; all that wait are of one kind."""
 _BUFFER_BYTES: Final = 4 << 20
 _END_S: Final = 5.0
 _PLACES: Final = frozenset({"PATH", "HOME", "TMPDIR", "TZ", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "TEMP", "TMP"})
@@ -142,6 +149,7 @@ class VddkProcess:
             LibraryFailure: the process does not take it.
             TaskCancelled: cancelled meanwhile.
         """
+        self._function = _FUNCTIONS.get(kind, self._function)
         head = HEAD.pack(kind, len(data), number, first, second)
         try:
             self._link.send(head, data, within_s=within_s)
@@ -159,12 +167,11 @@ class VddkProcess:
         answer = self.receive(within_s=within_s)
         return answer, self.text(answer, within_s=within_s)
 
-    def receive(self, *, within_s: float, function: str = "") -> Answer:
+    def receive(self, *, within_s: float) -> Answer:
         """Return the head of the next answer.
 
         Args:
             within_s: how long is waited for it, and for every step on the way to it.
-            function: which one is being waited for, where the process does not say it.
 
         Raises:
             LibraryRefusal: what was asked failed; further requests can be answered.
@@ -172,7 +179,6 @@ class VddkProcess:
             MalformedAnswer: the process does not follow the protocol.
             TaskCancelled: cancelled meanwhile.
         """
-        self._function = function or self._function
         while True:
             try:
                 kind, length, number, first, second = HEAD.unpack(self._link.receive(HEAD.size, within_s=within_s))

@@ -150,7 +150,7 @@ class VddkReader:
 
     def _receive(self) -> None:
         limit_s = self._disk.options.library_call_s
-        answer = self._disk.process.receive(within_s=limit_s, function="VixDiskLib_Read")
+        answer = self._disk.process.receive(within_s=limit_s)
         part = self._awaited[0]
         if answer.number != part.number or answer.length_bytes != len(part.view):
             raise MalformedAnswer(
@@ -207,7 +207,7 @@ class VddkReader:
         process, limit_s = self._disk.process, self._disk.options.library_call_s
         number = self._disk.next_number()
         process.send(Kind.ALLOCATED, number, offset, length_bytes, within_s=limit_s)
-        answer = process.receive(within_s=limit_s, function="VixDiskLib_QueryAllocatedBlocks")
+        answer = process.receive(within_s=limit_s)
         if answer.number != number or answer.length_bytes > _LONGEST_LISTING_BYTES:
             raise MalformedAnswer(f"{answer.length_bytes} bytes for request {answer.number}")
         listed = json.loads(process.text(answer, within_s=limit_s))

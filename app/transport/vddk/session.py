@@ -43,6 +43,17 @@ class VddkFailed(DiskAccessFailed):
     )
 
 
+class VddkRefused(VddkFailed):
+    """VMware's library refused what trying again does not change."""
+
+    code = "transport.vddk_refused"
+    hint_template = (
+        "The details hold what VDDK says of it. Remove the cause, or choose another transport mode or another "
+        "release of VDDK under Settings."
+    )
+    retryable = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryInUse:
     """The library that disks are opened by, and what its processes need."""
@@ -153,9 +164,9 @@ class VddkDisk:
             else:
                 return
 
-    def error(self, reason: Sayable) -> VddkFailed:
-        """Return the error that says why the disk cannot be used any more."""
-        return self.attempt.error(VddkFailed, detail=reason)
+    def error(self, failure: LibraryFailure, reason: Sayable | None = None) -> VddkFailed:
+        """Return the error that says why the disk cannot be used; ``reason`` may say more than the failure."""
+        return self.attempt.error(VddkFailed if failure.may_pass else VddkRefused, detail=reason or failure)
 
     def violated(self, answer: MalformedAnswer) -> ProtocolViolated:
         """Return the error for an answer that cannot be."""
@@ -214,4 +225,4 @@ class VddkDisk:
         needed = NEEDS_OF_MODE.get(self.attempt.mode)
         if needed is not None and isinstance(failure, LibraryRefusal) and not failure.may_pass:
             reason = CANNOT_NOW.fill(reason=reason, needed=needed)
-        return self.error(reason)
+        return self.error(failure, reason)

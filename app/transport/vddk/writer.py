@@ -9,7 +9,7 @@ from app.transport.errors import MalformedAnswer
 from app.transport.options import SECTOR_BYTES
 from app.transport.reasons import EARLIER_WRITES_LOST
 from app.transport.vddk.process import LibraryFailure
-from app.transport.vddk.session import VddkDisk
+from app.transport.vddk.session import VddkDisk, VddkFailed
 from app.transport.vddk.wire import LONGEST_READ_BYTES, Kind
 
 
@@ -68,9 +68,9 @@ class VddkWriter:
         """
         self._check_usable()
         while self._awaited:
-            self._receive("VixDiskLib_Write")
+            self._receive()
         self._ask(Kind.FLUSH)
-        self._receive("VixDiskLib_Flush")
+        self._receive()
 
     def close(self) -> None:
         """Close the disk; never raises. Unflushed writes may be lost."""
@@ -82,7 +82,7 @@ class VddkWriter:
         while self._awaited and (
             self._open_bytes + len(view) > options.transfer_buffer_bytes or len(self._awaited) >= options.window
         ):
-            self._receive("VixDiskLib_Write")
+            self._receive()
         self._ask(Kind.WRITE, offset, data=view)
 
     def _ask(self, kind: Kind, offset: int = 0, second: int = 0, *, data: memoryview | bytes = b"") -> None:
@@ -94,12 +94,12 @@ class VddkWriter:
         self._awaited.append((number, len(data)))
         self._open_bytes += len(data)
 
-    def _receive(self, function: str, view: memoryview | None = None) -> None:
+    def _receive(self, view: memoryview | None = None) -> None:
         """Take the next acknowledgement, with its data where some was asked for."""
         limit_s = self._disk.options.library_call_s
         expected = 0 if view is None else len(view)
         try:
-            answer = self._disk.process.receive(within_s=limit_s, function=function)
+            answer = self._disk.process.receive(within_s=limit_s)
             number, length_bytes = self._awaited.popleft()
             if answer.number != number or answer.length_bytes != expected:
                 raise MalformedAnswer(f"an answer to request {answer.number}, which was not awaited")
@@ -120,17 +120,17 @@ class VddkWriter:
     def _check_usable(self) -> None:
         self._disk.check_open()
         if self._lost is not None:
-            raise self._disk.error(EARLIER_WRITES_LOST.fill(reason=self._lost))
+            raise self._disk.attempt.error(VddkFailed, detail=EARLIER_WRITES_LOST.fill(reason=self._lost))
 
     def _whole_sectors(self, offset: int, view: memoryview) -> tuple[int, memoryview]:
         """Return the range widened to whole sectors, with what the disk holds around it."""
         while self._awaited:
-            self._receive("VixDiskLib_Write")
+            self._receive()
         first = offset // SECTOR_BYTES * SECTOR_BYTES
         last = -(-(offset + len(view)) // SECTOR_BYTES) * SECTOR_BYTES
         whole = memoryview(bytearray(last - first))
         for edge in sorted({first, last - SECTOR_BYTES}):
             self._ask(Kind.READ, edge, SECTOR_BYTES)
-            self._receive("VixDiskLib_Read", whole[edge - first : edge - first + SECTOR_BYTES])
+            self._receive(whole[edge - first : edge - first + SECTOR_BYTES])
         whole[offset - first : offset - first + len(view)] = view
         return first, whole

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,9 +14,9 @@ from app.paths import program_command
 from app.transport.errors import DiskSizeDiffers, ModeNotOffered
 from app.transport.vddk.process import VddkProcess
 from app.transport.vddk.service import Vddk
-from app.transport.vddk.session import VddkFailed
+from app.transport.vddk.session import VddkFailed, VddkRefused
 from tests.support.fakes import RecordingTaskLog
-from tests.support.vddk_lab import PASSWORD, VddkLab, quick_options, wait_until
+from tests.support.vddk_lab import PASSWORD, VddkLab, other_engine, quick_options, wait_until
 from tests.unit.transport.opening import requests, whole
 from tests.unit.transport.vddk.test_reading import content_of, read
 
@@ -93,7 +90,7 @@ def test_an_error_that_stays_ends_the_reading_at_once(lab: VddkLab) -> None:
     lab.order("fail", "Read", 1, 16012)
     reader = lab.reader(MIB)
     try:
-        with pytest.raises(VddkFailed, match="16012: the disk or its snapshots are damaged"):
+        with pytest.raises(VddkRefused, match="16012: the disk or its snapshots are damaged"):
             read(reader, [Extent(0, MIB)])
     finally:
         reader.close()
@@ -252,7 +249,7 @@ def test_the_password_is_nowhere_but_in_the_library(lab: VddkLab) -> None:
 def test_a_wrong_password_is_named_without_it(lab: VddkLab) -> None:
     lab.add_disk(content_of(MIB))
     (lab.file.parent / "double.conf").write_text("login\tvc.example.com\t443\tbackup@vsphere.local\tother\tAB\n")
-    with pytest.raises(VddkFailed, match="35: the platform did not accept the account") as refused:
+    with pytest.raises(VddkRefused, match="35: the platform did not accept the account") as refused:
         lab.reader(MIB)
     assert "login with … refused" in refused.value.details
     assert PASSWORD not in str(refused.value)
@@ -261,26 +258,9 @@ def test_a_wrong_password_is_named_without_it(lab: VddkLab) -> None:
 
 def test_the_librarys_process_ends_with_a_killed_engine(lab: VddkLab) -> None:
     lab.add_disk(content_of(MIB))
-    script = (
-        "import sys, time\n"
-        f"sys.path[:0] = {[str(Path(__file__).resolve().parents[4])]!r}\n"
-        "from pathlib import Path\n"
-        "from tests.support.vddk_lab import VddkLab\n"
-        f"import tests.support.vddk_lab as module\n"
-        "module.unpack_double = lambda folder: next(Path(folder, 'lib64').glob('*.so.8.0.2'))\n"
-        f"reader = VddkLab(Path({str(lab.root)!r})).reader({MIB})\n"
-        "print('open', flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    engine = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    try:
-        assert engine.stdout is not None
-        assert engine.stdout.readline() == "open\n"
+    with other_engine(lab, f"reader = lab.reader({MIB})"):
         (pid,) = lab.processes()
         assert psutil.pid_exists(pid)
-    finally:
-        os.kill(engine.pid, signal.SIGKILL)
-        engine.communicate()
     wait_until(lambda: not psutil.pid_exists(pid))
     assert lab.functions()[-3:] == ["Close", "Disconnect", "Exit"]
 
