@@ -45,9 +45,10 @@ class SettingsPage(Page):
         column.setSpacing(style.SPACE_M)
         cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk, self.places, self.about)
         for card in cards:
-            card.setMaximumWidth(style.SETTINGS_WIDTH)
             column.addWidget(card)
         column.addStretch(1)
+        # Of the ground, not of the cards: the height of wrapped text is asked for by its width.
+        ground.setMaximumWidth(style.SETTINGS_WIDTH + 2 * style.SPACE_L)
         scroll.setWidget(ground)
         self.body.addWidget(scroll)
         for card in (self.general, self.limits, self.notifications, self.hooks, self.vddk):

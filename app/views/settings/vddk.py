@@ -43,12 +43,14 @@ class VddkCard(SettingsCard):
         )
         self.words = Label(self)
         self.words.setWordWrap(True)
+        self.words.hide()
+        self.body.addWidget(self.words)
         self.save = QPushButton(self.tr("Save folder"), self)
         self.save.setProperty("role", "primary")
         self.save.setEnabled(False)
         row = QHBoxLayout()
         row.setSpacing(style.SPACE_L)
-        row.addWidget(self.words, 1)
+        row.addStretch(1)
         row.addWidget(self.choose)
         row.addWidget(self.save)
         self.body.addLayout(row)
@@ -144,6 +146,7 @@ class VddkCard(SettingsCard):
 
     def _say(self, words: str, *, role: str = "secondary", details: str = "") -> None:
         self.words.setText(words)
+        self.words.setVisible(bool(words))
         set_tip(self.words, details)
         self.words.setProperty("role", role)
         self.words.style().unpolish(self.words)
