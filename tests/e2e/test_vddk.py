@@ -27,6 +27,8 @@ from tests.support.stage import (
 )
 from tests.support.vddk_lab import unpack_double
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
 NBD_SSL = TransportMode.NBD_SSL
 

@@ -18,6 +18,8 @@ from tests.support.scripted_door import ScriptedDoor
 from tests.support.vddk_lab import VddkLab
 from tests.unit.cli.test_ctl import Ctl
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> VddkLab:

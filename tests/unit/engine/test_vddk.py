@@ -20,6 +20,8 @@ from app.transport.factory import NativeTransports
 from app.transport.vddk.folder import VddkUnusable
 from tests.support.vddk_lab import VddkLab
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 
 @dataclass
 class Site:

@@ -14,6 +14,8 @@ from app.transport.vddk.binaries import NoLibrary, read_binary
 from app.transport.vddk.folder import VddkUnusable, examine
 from tests.support.vddk_lab import PASSWORD, VddkLab, built_double, unpack_double
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 
 def patched(file: Path, offset: int, data: bytes) -> None:
     """Change bytes of a file."""

@@ -9,6 +9,8 @@ from app.domain.states import TransportMode
 from tests.support.fakes import RecordingTaskLog
 from tests.support.vddk_lab import VddkLab, other_engine, quick_options
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 SAN = (TransportMode.SAN, TransportMode.NFC_SSL)
 
 

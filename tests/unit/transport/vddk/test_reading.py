@@ -17,6 +17,8 @@ from tests.support.fakes import RecordingTaskLog
 from tests.support.vddk_lab import VddkLab, built_double, quick_options
 from tests.unit.transport.opening import requests, whole
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 MIB = 1 << 20
 
 

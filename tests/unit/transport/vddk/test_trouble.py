@@ -20,6 +20,8 @@ from tests.support.vddk_lab import PASSWORD, VddkLab, other_engine, quick_option
 from tests.unit.transport.opening import requests, whole
 from tests.unit.transport.vddk.test_reading import content_of, read
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 MIB = 1 << 20
 
 

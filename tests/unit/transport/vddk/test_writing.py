@@ -10,6 +10,8 @@ from app.transport.errors import ModeNotOffered
 from app.transport.vddk.writer import VddkWriter
 from tests.support.vddk_lab import VddkLab, quick_options
 
+pytestmark = pytest.mark.outside_tools("gcc")
+
 MIB = 1 << 20
 
 
