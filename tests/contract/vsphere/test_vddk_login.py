@@ -34,10 +34,12 @@ def test_a_login_names_the_vm_the_account_and_the_certificate(vsphere: VSphereHy
 
 
 def test_a_changed_certificate_gives_no_login(tmp_path: Path) -> None:
-    with VSphereSimulator(SPEC, tmp_path / "vc") as simulator:
-        with VSphereFactory(SystemClock()).connect(platform_of(simulator), simulator.password) as vsphere:
-            logins = vsphere.disk_access.vddk
-            assert logins is not None
-            simulator.faults.change_certificate()
-            with pytest.raises(CertificateChanged):
-                logins.vddk_login(VmId("vm-1"))
+    with (
+        VSphereSimulator(SPEC, tmp_path / "vc") as simulator,
+        VSphereFactory(SystemClock()).connect(platform_of(simulator), simulator.password) as vsphere,
+    ):
+        logins = vsphere.disk_access.vddk
+        assert logins is not None
+        simulator.faults.change_certificate()
+        with pytest.raises(CertificateChanged):
+            logins.vddk_login(VmId("vm-1"))

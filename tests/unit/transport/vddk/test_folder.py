@@ -125,6 +125,8 @@ def test_no_folder_and_half_a_path_are_refused(tmp_path: Path) -> None:
         examine("vddk/lib64")
     with pytest.raises(VddkUnusable, match=r"cannot be read|no such folder"):
         examine(str(tmp_path / "a\0b"))
+    with pytest.raises(VddkUnusable, match="it cannot be read"):
+        examine("/" + "a" * 5000)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
