@@ -7,16 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.demo.comparison import compare_files
 from app.cli.demo.stage import Stage
+from app.contract.platforms import DescribeVm
+from app.contract.restore import NewVm, StartRestore
 from app.contract.tasks import TaskReport
 from app.contract.vddk import ReadVddk, SetVddkFolder
 from app.domain.states import BackupKind, TaskState, TransportMode
+from app.domain.vms import VmPlacement
 from app.simulator.spec import Flavour
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import (
     MIB,
     Made,
     assert_points_are_exact,
+    back_up,
     explain,
     finished,
     known_point,
@@ -131,3 +136,32 @@ def test_a_folder_that_vanished_is_named_and_another_mode_is_taken(
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert "SAN is not used" in explain(report)
     assert "there is no such folder" in explain(report)
+
+
+def test_a_vm_is_restored_by_the_library(open_fresh_stage: OpenStage, tmp_path: Path) -> None:
+    stage = open_fresh_stage()
+    root = tmp_path / "vsphere" / "datastores"
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, FULL)
+    double = Double(stage, tmp_path / "vddk")
+    for flat in root.rglob("web-01/*-flat.vmdk"):  # where those of the new VM will be
+        new = flat.parent.with_name("copy-01") / flat.name.replace("web-01", "copy-01")
+        store = new.relative_to(root).parts[0]
+        double.order("disk", f"[{store}] copy-01/{new.name.replace('-flat', '')}", new)
+    command = StartRestore(
+        standby=stage.standby,
+        point=made.point.id,
+        platform=stage.platform,
+        target=NewVm(placement=VmPlacement(name="copy-01")),
+        transports=(NBD_SSL,),
+    )
+    report = finished(stage.engine, stage.engine.execute(command))
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    new_disks = stage.engine.ask(DescribeVm(platform=stage.platform, vm=vm_named(stage, "copy-01").id)).disks
+    for old, disk in zip(made.point.disks, new_disks, strict=True):
+        # The file itself: the simulator does not know of what is written past it.
+        store, _, path = disk.path.removeprefix("[").partition("] ")
+        restored = root / store / path.replace(".vmdk", "-flat.vmdk")
+        assert compare_files(stage.frozen_copy(vm.id, made.task, old.key), restored) is None, disk.label
+    assert "Write" in double.functions()
+    assert double.violations() == ""

@@ -9,7 +9,7 @@
  *
  *   login    <server> <port> <user> <password> <thumbprint>     what has to be given
  *   disk     <datastore path> <file>                            a disk, as a file
- *   snapshot <reference>                                        what has to be given for reading; *: any
+ *   snapshot <reference>                                        what has to be given for reading; *: any or none
  *   mode     <name>                                             GetTransportMode says this instead of what was asked
  *   without  <mode>                                             Open fails with 13 in this mode
  *   capacity <sectors>                                          GetInfo says this
@@ -390,7 +390,7 @@ VixError VixDiskLib_ConnectEx(const ConnectParams *given, char readOnly, const c
    if (readOnly != 0 && readOnly != 1)
       violation("ConnectEx: readOnly is %d", readOnly);
    if (order("snapshot", &position, fields) && readOnly)
-      same("ConnectEx", "the snapshot", snapshot, strcmp(fields[1], "*") || !snapshot ? fields[1] : snapshot);
+      strcmp(fields[1], "*") ? same("ConnectEx", "the snapshot", snapshot, fields[1]) : (void)0;
    else if (snapshot)
       violation("ConnectEx: the snapshot %s", snapshot);
    if (!transport || (strcmp(transport, "san") && strcmp(transport, "hotadd") && strcmp(transport, "nbdssl") &&

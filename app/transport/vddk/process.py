@@ -270,12 +270,12 @@ class VddkProcess:
         return LibraryDied(DIED.fill(function=self._function, ending=ending, details=details))
 
 
-def _started(command: Sequence[str], library_file: str, theirs: socket.socket) -> "subprocess.Popen[bytes]":
-    environment = _environment(os.environ, str(Path(library_file).parent))
-    if sys.platform == "win32":
+if sys.platform == "win32":
+
+    def _started(command: Sequence[str], library_file: str, theirs: socket.socket) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603 - our own program
             command,
-            env=environment,
+            env=_environment(os.environ, str(Path(library_file).parent)),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -285,15 +285,19 @@ def _started(command: Sequence[str], library_file: str, theirs: socket.socket) -
         with process.stdin as pipe:
             pipe.write(base64.b64encode(theirs.share(process.pid)) + b"\n")
         return process
-    return subprocess.Popen(  # noqa: S603 - our own program
-        [*command, str(theirs.fileno())],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(theirs.fileno(),),
-        process_group=0,
-    )
+
+else:
+
+    def _started(command: Sequence[str], library_file: str, theirs: socket.socket) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [*command, str(theirs.fileno())],
+            env=_environment(os.environ, str(Path(library_file).parent)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            process_group=0,
+        )
 
 
 def _environment(ours: Mapping[str, str], library_folder: str) -> dict[str, str]:
