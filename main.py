@@ -82,6 +82,10 @@ def _run(given: list[str]) -> int:
         from app.simulator.__main__ import main as simulate
 
         return simulate(given[1:])
+    if given[:1] == ["vddk"]:  # VMware's library in a process of its own: see app/transport/vddk/process.py
+        from app.transport.vddk.child import main as serve_library
+
+        return serve_library(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.catalog is not None:
         from app.cli.headless.command import run_catalog_choice

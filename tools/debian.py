@@ -67,6 +67,8 @@ TEST_TOOL_PACKAGES = (
     "rpcbind",
     "libnfs-utils",
     "iproute2",
+    "gcc",
+    "libc6-dev",
     "golang-go",
     "golang-github-vmware-govmomi-dev",
 )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -24,11 +25,13 @@ from app.engine.engine import Engine
 from app.engine.ports import RepositoryOpener, TaskRunner
 from app.engine.program.limits import KeepLimits
 from app.engine.program.settings import EngineSettings
-from app.paths import Folders
+from app.engine.program.vddk import vddk_folder
+from app.paths import Folders, program_command
 from app.repository import Protection, Repository, RepositoryKey
 from app.secretstore.choice import open_secret_store
 from app.transport.factory import NativeTransports
 from app.transport.options import TransportOptions
+from app.transport.vddk.service import Vddk
 from app.vsphere.factory import VSphereFactory
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ _log = logging.getLogger(__name__)
 _DOOR_CLOSE_S = 1.0
 """How long the answers that are under way may take when the engine has ended."""
 LOCATORS_FOLDER = "locators"
+VDDK_FOLDER = "vddk"
 MIB = 1024 * 1024
 
 
@@ -102,7 +106,8 @@ class EngineHost:
         settings = engine_settings(installation.settings)
         try:
             transports = NativeTransports(
-                TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB)
+                TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB),
+                Vddk(program_command("vddk"), folder / VDDK_FOLDER, partial(vddk_folder, catalog.settings)),
             )
             engine = Engine(
                 hypervisors=VSphereFactory(ticking),

@@ -4,6 +4,7 @@ The vSphere adapter fulfils these, the transports use them; neither knows the ot
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -15,6 +16,7 @@ from app.core.tasklog import TaskLog
 from app.domain.ids import SnapshotId, VmId
 from app.domain.messages import Message
 from app.domain.states import TransportMode
+from app.domain.vddk import VddkLibrary
 
 
 class AccessMode(Enum):
@@ -129,12 +131,41 @@ class NfsDatastores(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VddkLogin:
+    """How VMware's own library (VDDK) logs in to the platform to open the disks of one VM."""
+
+    server: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    thumbprint_sha1: str
+    """Of the certificate that was verified, upper-case hex pairs joined by colons."""
+    vm: str
+    """The VM's reference, such as ``moref=vm-12``."""
+    holds_vms: bool
+    """Whether the platform can keep a VM on its datastore meanwhile, which a single host cannot."""
+
+
+class VddkLogins(Protocol):
+    """Gives out logins for VMware's library. Thread: any."""
+
+    def vddk_login(self, vm: VmId) -> VddkLogin:
+        """Return how to log in for one VM, after the platform's certificate was verified once more.
+
+        Raises:
+            OperationalError: the platform cannot be reached, or is another one.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskAccess:
     """The ways a session offers to reach disks; None where it does not have one."""
 
     nfc: NfcTickets | None = None
     https: DatastoreFiles | None = None
     nfs: NfsDatastores | None = None
+    vddk: VddkLogins | None = None
     patience: Patience | None = None
     """How to wait for the platform where it serves the data itself; None: not at all."""
     allows_plain: bool = False
@@ -209,5 +240,41 @@ class DiskTransports(Protocol):
             NoTransportAvailable: none works; the reasons are in the message.
             PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
+        """
+        ...
+
+
+@runtime_checkable
+class HoldsVms(Protocol):
+    """What ``DiskTransports`` may offer too, where a mode prepares a VM before its snapshot. Thread: any."""
+
+    def holding(
+        self,
+        access: DiskAccess,
+        vm: VmId,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> AbstractContextManager[None]:
+        """Keep a VM on its datastore inside the block, where a preferred mode needs it; a failure is only logged.
+
+        To be entered before the snapshot is made, and left after it is removed.
+
+        Raises:
+            TaskCancelled: cancelled on the way in.
+        """
+        ...
+
+
+@runtime_checkable
+class ExaminesVddk(Protocol):
+    """What ``DiskTransports`` may offer too: a look at VMware's library in a folder. Thread: any."""
+
+    def examine_vddk(self, folder: str) -> VddkLibrary:
+        """Return the library in a folder, after it was loaded in a process of its own.
+
+        Raises:
+            OperationalError: there is none that can be used; the reason is in the message.
         """
         ...

@@ -338,6 +338,8 @@ RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could
 
 STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: {detail}")
 STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
+VDDK_CHOSEN = MessageKind("engine.vddk_chosen", "VDDK {version} in {folder} is used from now on")
+VDDK_GIVEN_UP = MessageKind("engine.vddk_given_up", "VDDK is not used any more")
 LIMITS_CHANGED = MessageKind(
     "engine.limits_changed", "Now {tasks} {tasks:task runs/tasks run} at once, with {buffer_mb} MB of buffer each"
 )

@@ -9,6 +9,7 @@ ENCRYPTED_ALREADY: Final = MessageKind("request.encrypted_already", "{standby} i
 NO_RULE: Final = MessageKind("request.no_rule", "there is no rule {rule}")
 NO_FOLDER: Final = MessageKind("request.no_folder", "there is no folder {folder}")
 DISKS_NOT_HELD: Final = MessageKind("request.disks_not_held", "the restore point does not hold all of these disks")
+NO_VDDK_HERE: Final = MessageKind("request.no_vddk_here", "the transports of this engine take no VDDK")
 LIMITS_TOO_SMALL: Final = MessageKind("request.limits_too_small", "both limits have to be at least 1")
 NO_VM_NAMED: Final = MessageKind("request.no_vm_named", "no VM is named")
 GROUP_TWICE: Final = MessageKind("request.group_twice", "a group restore names each VM once, and at least one")

@@ -1,4 +1,4 @@
-"""Reading and writing the disks of a virtual platform: native NFC, and HTTPS datastore access.
+"""Reading and writing the disks of a virtual platform: native NFC, HTTPS datastore access, VMware's library.
 
 Entry: :class:`app.transport.factory.NativeTransports` fulfils ``app.core.access.DiskTransports``;
 :class:`app.transport.options.TransportOptions` tunes it. ``negotiation`` tries the preferred modes in order and
@@ -11,6 +11,7 @@ What lives here:
 - ``nfc/``: native NFC (modes NFC and NFC_SSL), written from the protocols page alone;
 - ``https``, ``datastore_file``, ``http_range``, ``descriptor``: a disk's plain file by ranges, read only;
 - ``attempt``: what is tried on which disk, and how often again; ``ahead``: pulling requests ahead of answers;
+- ``vddk/``: VMware's own library in processes of its own, where the operator supplies it;
 - ``errors``, ``messages``, ``options``, ``certificates``.
 
 Invariants: a host's certificate is compared with the announced one before anything is said to it. Buffers

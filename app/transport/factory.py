@@ -1,15 +1,19 @@
 """The transports that this program brings along, behind the port that the engine uses."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn
 
 from app.core.access import AccessMode, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
 from app.core.tasklog import TaskLog
+from app.domain.ids import VmId
 from app.domain.messages import MessageKind
 from app.domain.states import PLAIN_MODES, TransportMode
+from app.domain.vddk import VddkLibrary
 from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
@@ -23,10 +27,12 @@ from app.transport.nfc.writer import NfcWriter
 from app.transport.nfs.reader import NfsReader
 from app.transport.options import TransportOptions
 from app.transport.reasons import NO_FILES, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
+from app.transport.vddk.folder import NOT_TAKEN, VddkUnusable
+from app.transport.vddk.service import VDDK_MODES, Vddk
 
 
 class NativeTransports:
-    """Opens disks over native NFC and HTTPS; fulfils :class:`app.core.access.DiskTransports`.
+    """Opens disks; fulfils ``DiskTransports``, ``HoldsVms`` and ``ExaminesVddk`` of :mod:`app.core.access`.
 
     Attributes:
         options: how disks are opened from now on.
@@ -34,8 +40,10 @@ class NativeTransports:
     Thread: any; it holds nothing else.
     """
 
-    def __init__(self, options: TransportOptions | None = None) -> None:
+    def __init__(self, options: TransportOptions | None = None, vddk: Vddk | None = None) -> None:
+        """Prepare; ``vddk`` is VMware's library, where the operator may name one."""
         self.options = options or TransportOptions()
+        self._vddk = vddk
 
     def use_transfer_buffer(self, transfer_buffer_bytes: int) -> None:
         """Let disks that are opened from now on have such a buffer; those that are open keep theirs.
@@ -44,6 +52,34 @@ class NativeTransports:
             ValueError: it is smaller than a sector.
         """
         self.options = replace(self.options, transfer_buffer_bytes=transfer_buffer_bytes)
+
+    def examine_vddk(self, folder: str) -> VddkLibrary:
+        """Return VMware's library in a folder, after it was loaded in a process of its own.
+
+        Raises:
+            VddkUnusable: there is none that can be used; the reason is in the message.
+        """
+        if self._vddk is None:
+            raise VddkUnusable(folder=folder, detail=NOT_TAKEN)
+        return self._vddk.examine(folder)
+
+    def holding(
+        self,
+        access: DiskAccess,
+        vm: VmId,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> AbstractContextManager[None]:
+        """Keep a VM on its datastore inside the block, where a preferred mode of VMware's library needs it.
+
+        Raises:
+            TaskCancelled: cancelled on the way in.
+        """
+        if self._vddk is None:
+            return nullcontext()
+        return self._vddk.holding(access, vm, preferred=preferred, options=self.options, log=log, cancel=cancel)
 
     def open_reader(
         self,
@@ -85,6 +121,12 @@ class NativeTransports:
             TransportMode.NFS: over_nfs,
             TransportMode.LOCAL: lambda: _refuse_local(disk, Done.READ),
         }
+        vddk = self._vddk
+        if vddk is not None and vddk.is_chosen:
+            openers |= {
+                mode: partial(vddk.open_reader, access, disk, mode, options=self.options, log=log, cancel=cancel)
+                for mode in VDDK_MODES
+            }
         mode, reader = negotiate(
             disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
         )
@@ -126,6 +168,12 @@ class NativeTransports:
             TransportMode.NFS: over_nfs,
             TransportMode.LOCAL: lambda: _refuse_local(disk, Done.WRITTEN),
         }
+        vddk = self._vddk
+        if vddk is not None and vddk.is_chosen:
+            openers |= {
+                mode: partial(vddk.open_writer, access, disk, mode, options=self.options, log=log, cancel=cancel)
+                for mode in VDDK_MODES
+            }
         mode, writer = negotiate(
             disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
         )

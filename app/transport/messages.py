@@ -16,7 +16,37 @@ DATA_NOT_ENCRYPTED = MessageKind(
     "The data of {path} travels unencrypted between the ESXi host and this machine ({mode}).",
 )
 
-VDDK_NOT_INSTALLED = MessageKind("transport.skipped.vddk", "{mode} is not used: VDDK is not installed.")
+VDDK_NOT_INSTALLED = MessageKind(
+    "transport.skipped.vddk",
+    "{mode} is not used: it needs VMware's VDDK (64-bit, 6.5 or newer), "
+    "and no folder of it is entered under Settings.",
+)
+VDDK_NOT_INSTALLED_AND_MORE = MessageKind(
+    "transport.skipped.vddk_and_more",
+    "{mode} is not used: it needs VMware's VDDK (64-bit, 6.5 or newer), "
+    "and no folder of it is entered under Settings; "
+    "{needed}.",
+)
+VDDK_USED = MessageKind("transport.vddk_used", "The disk is opened by VDDK {version} in a process of its own.")
+VM_HELD = MessageKind(
+    "transport.vm_held",
+    "vCenter keeps the VM on its datastore while VDDK reads its disks (Storage vMotion is off).",
+)
+VM_NOT_HELD = MessageKind(
+    "transport.vm_not_held",
+    "The VM could not be kept on its datastore for VDDK ({reason}); "
+    "a Storage vMotion meanwhile may end the backup.",
+)
+VM_LET_GO = MessageKind("transport.vm_let_go", "The VM may move to other datastores again.")
+VM_NOT_LET_GO = MessageKind(
+    "transport.vm_not_let_go",
+    "Storage vMotion of the VM could not be switched on again ({reason}); "
+    "the next backup that uses VDDK on this platform tries it again.",
+)
+VDDK_CLEANED = MessageKind(
+    "transport.vddk_cleaned",
+    "VDDK removed what an earlier run had left on {cleaned} {cleaned:VM/VMs}; {remaining} remain.",
+)
 NOT_OFFERED = MessageKind("transport.skipped.not_offered", "{mode} is not used: {reason}.")
 PORT_BLOCKED = MessageKind(
     "transport.skipped.port_blocked", "{mode} is not used: {host} does not answer on port {port} ({reason})."

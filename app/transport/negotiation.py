@@ -28,6 +28,7 @@ from app.transport.errors import (
     TicketRefused,
 )
 from app.transport.reasons import NO_MODE_ALLOWED
+from app.transport.vddk.needs import without_library
 
 _ENCRYPTED_MODES = frozenset({TransportMode.NFC_SSL, TransportMode.NBD_SSL})
 NATIVE_MODES = frozenset({TransportMode.NFC, TransportMode.NFC_SSL})
@@ -69,7 +70,7 @@ def negotiate(
         cancel.check()
         opener = openers.get(mode)
         if opener is None:
-            reason = messages.VDDK_NOT_INSTALLED.fill(mode=mode.name)
+            reason = without_library(mode)
         elif mode in PLAIN_MODES and (is_suspicious or not allows_plain):
             kind = messages.PLAIN_AFTER_FAILURE if allows_plain else messages.PLAIN_NOT_ALLOWED
             reason = kind.fill(mode=mode.name)

@@ -46,11 +46,18 @@ class TransportOptions:
     maintenance_pause_s: float = 10.0
     """Between two attempts meanwhile."""
     https_connections: int = 4
+    library_open_s: float = 300.0
+    """For VMware's library to start, to connect and to open a disk, step by step: it looks through all LUNs."""
+    library_call_s: float = 120.0
+    """For one read or write by VMware's library."""
+    library_close_s: float = 60.0
+    """For VMware's library to close a disk: one that was attached to this machine has to be detached."""
 
     def __post_init__(self) -> None:
         sizes = (self.transfer_buffer_bytes // SECTOR_BYTES, self.https_connections, self.reconnect.attempts)
         times = (self.connect_timeout_s, self.handshake_timeout_s, self.answer_timeout_s, self.close_timeout_s)
-        if min(sizes) < 1 or min(times) <= 0:
+        library = (self.library_open_s, self.library_call_s, self.library_close_s)
+        if min(sizes) < 1 or min(*times, *library) <= 0:
             raise ValueError(f"transport options must be positive: {self}")
 
     @property

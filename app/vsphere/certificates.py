@@ -37,7 +37,7 @@ class CertificateFacts:
 
 def thumbprint(der: bytes) -> str:
     """Return the SHA-256 thumbprint of a certificate, as upper-case hex pairs joined by colons."""
-    return _in_pairs(hashlib.sha256(der).hexdigest().upper())
+    return in_pairs(hashlib.sha256(der).hexdigest().upper())
 
 
 def normalized_thumbprint(text: str) -> str:
@@ -49,10 +49,11 @@ def normalized_thumbprint(text: str) -> str:
     digits = re.sub(r"[\s:-]", "", text).upper()
     if not _SHA256_DIGITS.fullmatch(digits):
         raise ValueError(f"not a SHA-256 thumbprint: {text!r}")
-    return _in_pairs(digits)
+    return in_pairs(digits)
 
 
-def _in_pairs(digits: str) -> str:
+def in_pairs(digits: str) -> str:
+    """Return the digits of a thumbprint as pairs joined by colons."""
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
 

@@ -41,6 +41,7 @@ from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
 from app.vsphere.snapshots import Snapshots, SnapshotTimings
 from app.vsphere.tasks import Deadline
+from app.vsphere.vddk import VSphereVddk
 from app.vsphere.words import Operation
 
 _FREE_EDITION = "esxBasic"
@@ -82,6 +83,7 @@ class VSphereHypervisor:
             nfc=self._access,
             https=self._access,
             nfs=VSphereNfs(self.session),
+            vddk=VSphereVddk(self.session, self._facts.kind),
             patience=self.session.patience,
             allows_plain=self.session.platform.allows_plain_transport,
         )

@@ -95,6 +95,11 @@ class VSphereSession:
         return f"<VSphereSession {self.platform.user} at {self.platform.address}>"
 
     @property
+    def password(self) -> str:
+        """The account's password, for a library that logs in by itself; never to be shown or stored."""
+        return self._password
+
+    @property
     def endpoint(self) -> Endpoint:
         """Where the platform answers."""
         return self._endpoint

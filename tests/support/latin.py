@@ -30,6 +30,7 @@ FIXED = {
     *("Datastore.Browse", "VirtualMachine.Provisioning.DiskRandomAccess", "qemu-utils", "LAN-Free", "chgrp"),
     *("root", "no_root_squash"),
     *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ"),
+    *("Storage", "vMotion", "LUN", "iSCSI", "HOTADD", "lib64", "bin"),
 }
 """Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""
 UNITS = {"B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "s", "h", "min"}

@@ -34,6 +34,7 @@ def ctl_parser() -> argparse.ArgumentParser:
     _standbys(subjects)
     _hooks(subjects)
     _notifications(subjects)
+    _vddk(subjects)
     _program(subjects)
     return parser
 
@@ -236,6 +237,15 @@ def _notifications(subjects: "Commands") -> None:
     _command(commands, "show", "notify.show_notifications", "show who is notified of what")
     test = _command(commands, "test", "notify.test_notification", "send a test with the settings that are kept")
     test.add_argument("sink", choices=[sink.value for sink in SinkKind])
+
+
+def _vddk(subjects: "Commands") -> None:
+    commands = _subject(subjects, "vddk", "VMware's own library for disks, which you may supply")
+    show = _command(commands, "show", "vddk.show_vddk", "show which one is used, or examine the one in a folder")
+    show.add_argument("folder", nargs="?", help="the folder of an unpacked VDDK; nothing is changed")
+    put = _command(commands, "set", "vddk.set_vddk", "use the one in a folder, for SAN, HotAdd, NBD and NBD_SSL")
+    put.add_argument("folder", help="of the unpacked VDDK: the one that holds lib64, or bin on Windows")
+    _command(commands, "clear", "vddk.clear_vddk", "use none any more")
 
 
 def _program(subjects: "Commands") -> None:

@@ -20,6 +20,7 @@ from app.engine.platforms.transports import TransportHandlers
 from app.engine.points.handlers import PointHandlers
 from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.limits import KeepLimits, LimitsHandlers
+from app.engine.program.vddk import VddkHandlers
 from app.engine.restore.handlers import RestoreHandlers
 from app.engine.restore.lookup import OriginalLookup
 from app.engine.restore.planning import RestorePlanner
@@ -186,4 +187,5 @@ def _program_handlers(services: Services, notifications: NotificationSettingsSto
         NotificationHandlers(notifications, services.clock),
         HookHandlers(services.catalog.settings, services.catalog.rules),
         ProgramHandlers(services.clock_watch, services.bus, services.clock),
+        VddkHandlers(services.catalog.settings, services.transports, services.journal),
     )

@@ -26,7 +26,7 @@ from app.engine.backup.subject import BackupSubject
 from app.engine.backup.templates import TemplateScope
 from app.engine.errors import NothingToBackUp, VmNotBackedUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
-from app.engine.platforms.disks import DiskOpener
+from app.engine.platforms.disks import DiskOpener, holding
 from app.engine.platforms.identification import note_identity
 from app.engine.platforms.patience import patience_for
 from app.engine.platforms.sessions import Sessions
@@ -230,7 +230,7 @@ class BackupRun:
         request = self._request
         preferred = request.transports or modes_to_try(self._platform.transports, lan_free=request.lan_free)
         history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
-        with scope as frozen:
+        with holding(services.transports, hypervisor, request.vm, preferred, context), scope as frozen:
             work = FrozenBackup(
                 settings=self._settings,
                 chains=chains,

@@ -1,13 +1,14 @@
 """Opening a VM's disks over the transports for the length of a block."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
-from app.core.access import DiskAddress, DiskTransports
+from app.core.access import DiskAddress, DiskTransports, HoldsVms
 from app.core.context import TaskContext
 from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
 from app.core.patience import Patience
+from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.engine.platforms.following import DiskPlaces, FollowingReader
 
@@ -77,3 +78,22 @@ class DiskOpener:
                 cancel=self._context.cancel,
             )
         )
+
+
+def holding(
+    transports: DiskTransports,
+    hypervisor: Hypervisor,
+    vm: VmId,
+    preferred: tuple[TransportMode, ...],
+    context: TaskContext,
+) -> AbstractContextManager[None]:
+    """Prepare a VM for the modes that want to know of it before its snapshot, and end that after its removal.
+
+    Raises:
+        TaskCancelled: cancelled on the way in.
+    """
+    if not isinstance(transports, HoldsVms):
+        return nullcontext()
+    return transports.holding(
+        hypervisor.disk_access, vm, preferred=preferred, log=context.log, cancel=context.cancel
+    )

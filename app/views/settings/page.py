@@ -13,6 +13,7 @@ from app.views.settings.general import GeneralCard
 from app.views.settings.hooks import HooksCard
 from app.views.settings.limits import LimitsCard
 from app.views.settings.notifications import NotificationsCard
+from app.views.settings.vddk import VddkCard
 from app.views.translation import LanguageSwitch
 from app.workers.answers import Failure
 
@@ -36,19 +37,22 @@ class SettingsPage(Page):
         self.limits = LimitsCard(program, console.door, ground)
         self.notifications = NotificationsCard(console, ground)
         self.hooks = HooksCard(console, ground)
+        self.vddk = VddkCard(console, ground)
         self.places = PlacesCard(program.facts(), ground)
         self.about = AboutCard(program.facts(), ground)
         column = QVBoxLayout(ground)
         column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
         column.setSpacing(style.SPACE_M)
-        for card in (self.general, self.limits, self.notifications, self.hooks, self.places, self.about):
-            card.setMaximumWidth(style.SETTINGS_WIDTH)
+        cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk, self.places, self.about)
+        for card in cards:
             column.addWidget(card)
         column.addStretch(1)
+        # Of the ground, not of the cards: the height of wrapped text is asked for by its width.
+        ground.setMaximumWidth(style.SETTINGS_WIDTH + 2 * style.SPACE_L)
         scroll.setWidget(ground)
         self.body.addWidget(scroll)
-        for banner in (self.general.banner, self.limits.banner, self.notifications.banner, self.hooks.banner):
-            self.messages.add(banner)
+        for card in (self.general, self.limits, self.notifications, self.hooks, self.vddk):
+            self.messages.add(card.banner)
 
     def title(self) -> str:
         """Return the page's name."""
@@ -63,6 +67,8 @@ class SettingsPage(Page):
             "address; each can be tested.</p>"
             "<p><b>Backup hooks</b> run before and after the backup of each VM; a rule may have its "
             "own, by <b>Commands…</b> in its menu.</p>"
+            "<p><b>VMware VDDK</b> is a library of VMware's that you may supply. Enter the folder in which you "
+            "have unpacked it; it is examined at once.</p>"
         )
 
     def refresh(self) -> None:
@@ -72,12 +78,14 @@ class SettingsPage(Page):
         )
         self.notifications.refresh()
         self.hooks.refresh()
+        self.vddk.refresh()
 
     def leave(self) -> None:
         """Stop asking."""
         super().leave()
         self.notifications.leave()
         self.hooks.leave()
+        self.vddk.leave()
 
     def _on_read(self, settings: ProgramSettings) -> None:
         self.general.show_settings(settings)

@@ -24,6 +24,7 @@ from app.contract.rules import ListRules, ListRuleVms
 from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
 from app.contract.tasks import ListTasks, StartConsolidation, TaskDetails, TaskLogLines, TaskReport
 from app.contract.transports import ProbeTransports
+from app.contract.vddk import ReadVddk, VddkRow
 from app.domain.concerns import PlatformCoverage
 from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
@@ -136,6 +137,17 @@ def finding(severity: Severity, subject: str, message: str, hint: str = "") -> F
 NOTIFICATIONS = NotificationRow(
     settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False
 )
+VDDK = VddkRow(
+    folder="/opt/vmware/virtual disk development kit/vmware-vix-disklib-distrib",
+    error=ErrorRow(
+        code="vddk.unusable",
+        template="The VDDK folder {folder} cannot be used: {detail}.",
+        params=(
+            ("detail", "libvixDiskLib.so.8.0.2 is for aarch64, and x86-64 is needed"),
+            ("folder", "/opt/vmware/virtual disk development kit/vmware-vix-disklib-distrib"),
+        ),
+    ),
+)
 HOOKS = AllHooks(
     common=Hooks(
         before=HookCommand(
@@ -195,6 +207,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(TryPlatform, platforms.FACTS)
     door.answer(ReadNotifications, NOTIFICATIONS)
     door.answer(ReadHooks, HOOKS)
+    door.answer(ReadVddk, VDDK)
 
 
 def _fill_lists(door: ScriptedDoor) -> None:

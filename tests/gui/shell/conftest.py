@@ -16,6 +16,7 @@ from app.contract.overview import EngineStatus, Overview, ReadOverview, ReadStat
 from app.contract.platforms import ListPlatforms
 from app.contract.statistics import ReadTraffic, Traffic
 from app.contract.tasks import TaskRow
+from app.contract.vddk import ReadVddk, VddkRow
 from app.domain.concerns import PlatformCoverage
 from app.domain.hooks import AllHooks
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
@@ -177,6 +178,7 @@ def calm_door(door: ScriptedDoor) -> ScriptedDoor:
         NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False),
     )
     door.answer(ReadHooks, AllHooks())
+    door.answer(ReadVddk, VddkRow())
     return door
 
 

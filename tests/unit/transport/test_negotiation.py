@@ -31,7 +31,7 @@ EVERY_MODE = (
     TransportMode.NFC,
     TransportMode.HTTPS,
 )
-VDDK = "transport.skipped.vddk"
+VDDK = ["transport.skipped.vddk_and_more"] * 2 + ["transport.skipped.vddk"] * 2
 PLAIN_NOT_ALLOWED = "transport.skipped.plain_not_allowed"
 
 
@@ -86,8 +86,10 @@ def codes(log: RecordingTaskLog) -> list[str]:
 def test_modes_of_vddk_are_skipped_with_that_reason(site: Site, transports: DiskTransports) -> None:
     log = RecordingTaskLog()
     assert first_bytes(site, transports, site.access, log) is TransportMode.NFC_SSL
-    assert codes(log) == [VDDK] * 4 + ["transport.reading_over", "transport.native_nfc_unsupported"]
-    assert "SAN is not used: VDDK is not installed." in log.text()
+    assert codes(log) == [*VDDK, "transport.reading_over", "transport.native_nfc_unsupported"]
+    assert "SAN is not used: it needs VMware's VDDK (64-bit, 6.5 or newer)" in log.text()
+    assert "SAN needs the datastore's LUNs to be visible on this machine" in log.text()
+    assert "HOTADD needs this program to run inside a VM of the same platform" in log.text()
     assert "not documented or supported by VMware" in log.text()
 
 
@@ -101,7 +103,8 @@ def test_a_closed_port_902_leads_to_https_and_is_named(site: Site, transports: D
     log = RecordingTaskLog()
     access = DiskAccess(nfc=Tickets(), https=site.https)
     assert first_bytes(site, transports, access, log) is TransportMode.HTTPS
-    assert codes(log) == [VDDK] * 4 + [
+    assert codes(log) == [
+        *VDDK,
         "transport.skipped.port_blocked",
         PLAIN_NOT_ALLOWED,
         "transport.reading_over",
