@@ -78,6 +78,16 @@ class PlatformTaskTimedOut(OperationalError):
     retryable = True
 
 
+class PlatformTaskStandsStill(PlatformTaskTimedOut):
+    """A task of the platform runs, and nothing has moved for a long time."""
+
+    code = "platform.task_stands_still"
+    message_template = (
+        "{address} still tries to {operation}, but nothing has moved for {seconds} {seconds:second/seconds}."
+    )
+    hint_template = "Look in vCenter or on the host what the task waits for; it was not cancelled."
+
+
 class SessionClosed(OperationalError):
     """The session was closed while something still used it."""
 

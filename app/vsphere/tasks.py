@@ -16,7 +16,7 @@ from pyVmomi import vim, vmodl
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
 from app.domain.errors import PlatformUnreachable
-from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
+from app.vsphere.errors import PlatformRefused, PlatformTaskStandsStill, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
 from app.vsphere.properties import read, read_many
 from app.vsphere.session import Connection, VSphereSession
@@ -28,14 +28,16 @@ _SHORT_WAIT_S = 2
 """The same while someone may cancel, or wants to look at the VM in between."""
 _OUTAGE_S = 60.0
 """How long the platform may be unreachable while its task runs, before we give up."""
+_LOOK_S = 30.0
+"""How often it is looked what a task works on, where its moves are followed."""
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _PC = vmodl.query.PropertyCollector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
-    """A moment that must not pass."""
+    """A moment that must not pass; it moves on with a task that is followed. Thread: one."""
 
     clock: Clock
     seconds: float
@@ -56,6 +58,10 @@ class Deadline:
         """Return whether it is too late."""
         return self.clock.monotonic() >= self.at
 
+    def renew(self) -> None:
+        """Begin the time again."""
+        self.at = self.clock.monotonic() + self.seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -69,6 +75,9 @@ class Waiting:
     """Called with the percentage, from the waiting thread, when it changes."""
     on_idle: Callable[[], None] | None = None
     """Called every few seconds while the task runs; what it raises ends the wait, and the task is cancelled."""
+    moves: Callable[[Connection], object] | None = None
+    """Returns something that changes while the task works, where the task itself may show no progress. With it the
+    deadline is how long all may stand still, and the task is never cancelled: what has begun has to end."""
 
 
 def start_task(session: VSphereSession, start: Callable[[Connection], Any]) -> str:
@@ -88,11 +97,13 @@ def run_task(session: VSphereSession, start: Callable[[Connection], Any], waitin
 def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     """Wait until a task ends and return its result.
 
-    When the wait is given up, the platform is asked to cancel the task; it may still go on for a while.
+    When the wait is given up, the platform is asked to cancel the task, unless its moves are followed; it may
+    still go on for a while.
 
     Raises:
         vmodl.MethodFault: the task's own error.
         PlatformTaskTimedOut: the deadline passed.
+        PlatformTaskStandsStill: the deadline passed while the task, whose moves are followed, stood still.
         TaskCancelled: cancelled meanwhile.
         OSError, http.client.HTTPException: the platform was unreachable for too long.
     """
@@ -102,7 +113,8 @@ def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     except FOREIGN:
         raise
     except BaseException:  # given up for a reason of ours: cancelled, too late, or what on_idle raised
-        _ask_to_stop(session, task)
+        if waiting.moves is None:
+            _ask_to_stop(session, task)
         raise
 
 
@@ -151,6 +163,9 @@ class _Watch:
         self._waiting = waiting
         self._progress: int | None = None
         self._outage_began: float | None = None
+        self._signs: tuple[object, ...] = ()
+        self._moves: object = None
+        self._looked_at = -_LOOK_S
 
     def until_end(self) -> Any:
         outcome = self._outcome()
@@ -174,7 +189,8 @@ class _Watch:
         if self._waiting.cancel is not None:
             self._waiting.cancel.check()
         if self._waiting.deadline.has_passed:
-            raise PlatformTaskTimedOut(
+            late = PlatformTaskTimedOut if self._waiting.moves is None else PlatformTaskStandsStill
+            raise late(
                 address=self._session.platform.address,
                 operation=self._waiting.operation,
                 seconds=round(self._waiting.deadline.seconds),
@@ -210,6 +226,7 @@ class _Watch:
                 if state == vim.TaskInfo.State.error:
                     return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none given"))
                 self._report(row.get("info.progress"))
+                self._follow(connection, str(state))
                 if self._waiting.on_idle is not None:
                     self._waiting.on_idle()
 
@@ -233,6 +250,18 @@ class _Watch:
             self._progress = progress
             if self._waiting.on_progress is not None:
                 self._waiting.on_progress(progress)
+
+    def _follow(self, connection: Connection, state: str) -> None:
+        """Begin the time limit again when the task, or what it works on, has moved."""
+        look, now = self._waiting.moves, self._session.clock.monotonic()
+        if look is None:
+            return
+        if now - self._looked_at >= _LOOK_S:
+            self._moves, self._looked_at = look(connection), now
+        signs = (state, self._progress, self._moves)
+        if signs != self._signs:
+            self._signs = signs
+            self._waiting.deadline.renew()
 
 
 @contextlib.contextmanager
@@ -276,6 +305,22 @@ def _longest_outage_s(session: VSphereSession) -> float:
 _OUTAGES: tuple[type[Exception], ...] = (*CONNECTION_FAILURES, PlatformUnreachable)
 
 
+def running_tasks(connection: Connection, entity: Any, is_meant: Callable[[str], bool]) -> list[str]:
+    """Return the ids of the queued and running tasks on an object whose description id is meant, in lower case.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: the object is gone.
+    """
+    recent = read(connection.query(), entity, "recentTask").get("recentTask") or []
+    rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
+    return [
+        row.moid
+        for row in rows
+        if row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
+        and is_meant(str(row.get("info.descriptionId") or "").lower())
+    ]
+
+
 def wait_for_unknown(
     session: VSphereSession, entity: Callable[[Connection], Any], kind: str, deadline: Deadline
 ) -> None:
@@ -294,14 +339,7 @@ def wait_for_unknown(
     """
 
     def running(connection: Connection) -> list[str]:
-        recent = read(connection.query(), entity(connection), "recentTask").get("recentTask") or []
-        rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
-        return [
-            row.moid
-            for row in rows
-            if kind.lower() in str(row.get("info.descriptionId") or "").lower()
-            and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
-        ]
+        return running_tasks(connection, entity(connection), lambda described: kind.lower() in described)
 
     for task in session.run(running):
         wait_for_end(session, task, deadline)

@@ -25,6 +25,7 @@ _STAGES = {
     TaskState.CHECKING_DATA: "CheckData",
     TaskState.CREATING_VM: "CreateVM",
     TaskState.RUNNING: "Transfer",
+    TaskState.REMOVING_SNAPSHOT: "RemoveSnap",
     TaskState.VERIFYING: "Verify",
     TaskState.STOPPING: "Stopping",
     TaskState.STOPPED: "Stopped",
