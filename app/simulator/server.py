@@ -140,21 +140,26 @@ class VSphereSimulator:
         self._require(self._https).cut_connections()
         self._require(self._nfc).cut_connections()
 
-    def go_away(self, *, keep_sessions: bool = False) -> None:
+    def go_away(self, *, keep_sessions: bool = False, keep_tasks: bool = True) -> None:
         """Refuse connections to SOAP and datastore files until :meth:`come_back`; hosts go on serving NFC.
 
         Args:
             keep_sessions: False forgets who was logged in, as a restart does.
+            keep_tasks: False forgets every task, as another node does that did not hear of them; hosts go on.
         """
         https = self._require(self._https)
         self._away_from = https.port
+        if not keep_sessions:
+            self.faults.expire_sessions()  # ends the calls that wait for something
         https.stop()
         if not keep_sessions:
             self.faults.expire_sessions()
+        if not keep_tasks:
+            self.world.tasks.forget()
 
-    def come_back(self) -> None:
-        """Answer again on the port of before."""
-        self._require(self._https).start(self._require(self._away_from))
+    def come_back(self, host: str = HOST) -> None:
+        """Answer again on the port of before, perhaps at another address of this machine, as another node does."""
+        self._require(self._https).start(self._require(self._away_from), host)
         self._away_from = None
 
     def answer_unavailable(self, *, unavailable: bool) -> None:

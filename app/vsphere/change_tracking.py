@@ -161,7 +161,9 @@ class ChangeTracking:
     def _switch(self, vm: VmId, *, on: bool) -> None:
         spec = vim.vm.ConfigSpec(changeTrackingEnabled=on)
         waiting = Waiting(
-            operation=Operation.RECONFIGURE_VM, deadline=Deadline.after(self._session.clock, _RECONFIGURE_S)
+            operation=Operation.RECONFIGURE_VM,
+            deadline=Deadline.after(self._session.clock, _RECONFIGURE_S),
+            instead=lambda connection: True if _read_state(connection, vm).enabled is on else None,
         )
         tasks.run_task(self._session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
 

@@ -9,7 +9,7 @@ when the wait ends runs on: a removal that was cut off would leave disks in need
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyVmomi import vim, vmodl
@@ -49,6 +49,8 @@ class Removal:
     """Turns what went wrong into our error."""
     watch: RemovalWatch | None = None
     _percent: int | None = None
+    _files: dict[int, int] = field(default_factory=dict)
+    """Of how many files each disk consisted when the removal began, by its key."""
 
     def of_snapshot(self, snapshot: SnapshotId, first_pause_s: float, longest_pause_s: float) -> None:
         """Remove a snapshot, consolidate, and look whether both happened; try again until the deadline.
@@ -91,8 +93,12 @@ class Removal:
         self._wait_for_running()
         remains = self._remains(snapshot)
         if remains.snapshot:
+            self._files = self.session.run(lambda connection: _disk_files(connection, self.vm))
             with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
-                self._run(lambda connection: _start_removal(connection, snapshot))
+                self._run(
+                    lambda connection: _start_removal(connection, snapshot),
+                    lambda connection: self._is_over(connection, snapshot),
+                )
             remains = self._remains(snapshot)
             if remains.snapshot:
                 raise SnapshotFailed(vm=self.vm, operation=Done.REMOVED, detail=STILL_THERE)
@@ -105,14 +111,17 @@ class Removal:
     def _consolidate(self, remains: _Remains) -> None:
         if not remains.unconsolidated_disks:
             return
-        self._run(lambda connection: connection.vm(self.vm).ConsolidateVMDisks_Task())
+        self._run(
+            lambda connection: connection.vm(self.vm).ConsolidateVMDisks_Task(),
+            lambda connection: True if not self._looked(connection, None).unconsolidated_disks else None,
+        )
         if self._remains(None).unconsolidated_disks:
             raise SnapshotFailed(vm=self.vm, operation=Done.REMOVED, detail=NEEDS_CONSOLIDATION)
 
     # ---- waiting -----------------------------------------------------------------------------------------
 
-    def _run(self, start: Callable[[Connection], Any]) -> None:
-        tasks.run_task(self.session, start, self._waiting())
+    def _run(self, start: Callable[[Connection], Any], instead: Callable[[Connection], Any]) -> None:
+        tasks.run_task(self.session, start, self._waiting(instead))
 
     def _wait_for_running(self) -> None:
         """Wait for what an earlier attempt, or somebody else, has begun: meanwhile nothing is certain."""
@@ -126,13 +135,14 @@ class Removal:
         except vmodl.fault.ManagedObjectNotFound:
             return []
 
-    def _waiting(self) -> Waiting:
+    def _waiting(self, instead: Callable[[Connection], Any] | None = None) -> Waiting:
         return Waiting(
             operation=Operation.REMOVE_SNAPSHOT,
             deadline=self.deadline,
             on_progress=self._note_progress,
             on_idle=None if self.watch is None else self._check,
             moves=lambda connection: _disk_files(connection, self.vm),
+            instead=instead,
         )
 
     def _note_progress(self, percent: int) -> None:
@@ -149,16 +159,29 @@ class Removal:
 
     # ---- looking -----------------------------------------------------------------------------------------
 
-    def _remains(self, snapshot: SnapshotId | None) -> _Remains:
-        def look(connection: Connection) -> _Remains:
-            row = read(connection.query(), connection.vm(self.vm), "snapshot", "runtime.consolidationNeeded")
-            is_there = any(entry.id == snapshot for entry in snapshots_in(self.vm, row.need("snapshot")))
-            return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
+    def _is_over(self, connection: Connection, snapshot: SnapshotId) -> bool | None:
+        """Return True when a removal whose task is forgotten is over, however it ended; None while it may run.
 
+        The snapshot leaves the VM's tree at once; then each of its disks loses a file. A disk of one file took no
+        part.
+        """
+        remains = self._looked(connection, snapshot)
+        if remains.snapshot or remains.unconsolidated_disks:
+            return True
+        now = _disk_files(connection, self.vm)
+        is_merged = all(now.get(key, 0) < count for key, count in self._files.items() if count > 1)
+        return True if is_merged else None
+
+    def _remains(self, snapshot: SnapshotId | None) -> _Remains:
         try:
-            return self.session.run(look)
+            return self.session.run(lambda connection: self._looked(connection, snapshot))
         except vmodl.fault.ManagedObjectNotFound:  # the VM itself is gone, and its snapshots with it
             return _Remains(snapshot=False, unconsolidated_disks=False)
+
+    def _looked(self, connection: Connection, snapshot: SnapshotId | None) -> _Remains:
+        row = read(connection.query(), connection.vm(self.vm), "snapshot", "runtime.consolidationNeeded")
+        is_there = any(entry.id == snapshot for entry in snapshots_in(self.vm, row.need("snapshot")))
+        return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
 
 
 def _is_removal(described: str) -> bool:
@@ -170,13 +193,13 @@ def _is_removal(described: str) -> bool:
     return ("snapshot" in described and "remove" in described) or "consolidate" in described
 
 
-def _disk_files(connection: Connection, vm: VmId) -> object:
+def _disk_files(connection: Connection, vm: VmId) -> dict[int, int]:
     """Return of how many files each disk of a VM consists; the sizes would change with what the guest writes."""
     try:
         disks = read(connection.query(), connection.vm(vm), "layoutEx.disk").get("layoutEx.disk") or ()
     except vmodl.fault.ManagedObjectNotFound:
-        return None
-    return tuple((disk.key, len(disk.chain or ())) for disk in disks)
+        return {}
+    return {disk.key: len(disk.chain or ()) for disk in disks}
 
 
 def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:

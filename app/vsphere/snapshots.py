@@ -109,6 +109,7 @@ class Snapshots:
             operation=Operation.CREATE_SNAPSHOT,
             deadline=Deadline.after(self._session.clock, seconds),
             cancel=cancel,
+            instead=lambda connection: self._made(connection, vm, name),
         )
         task: str | None = None
         try:
@@ -118,6 +119,12 @@ class Snapshots:
         except BaseException:  # also a bug or an interrupt must not leave a snapshot on a production VM
             self._undo(vm, name, task)
             raise
+
+    def _made(self, connection: Connection, vm: VmId, name: str) -> Any:
+        """Return a snapshot that is there and no longer being made, though its task is forgotten; else None."""
+        tree = read(connection.query(), connection.vm(vm), "snapshot").need("snapshot")
+        found = [snapshot.id for snapshot in snapshots_in(vm, tree) if snapshot.name == name]
+        return connection.object(vim.vm.Snapshot, found[0]) if len(found) == 1 else None
 
     def _start_creation(self, vm: VmId, name: str, *, quiesce: bool) -> str:
         minutes = max(1, round(self.timings.guest_quiesce_s / 60))

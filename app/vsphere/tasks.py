@@ -7,6 +7,7 @@ connection that is lost for a while.
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +23,16 @@ from app.vsphere.properties import read, read_many
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.words import Operation
 
+_log = logging.getLogger(__name__)
+
 _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
 _SHORT_WAIT_S = 2
 """The same while someone may cancel, or wants to look at the VM in between."""
 _OUTAGE_S = 60.0
 """How long the platform may be unreachable while its task runs, before we give up."""
+_FORGOTTEN_S = 120.0
+"""How long it is looked whether what a forgotten task was for is done."""
 _LOOK_S = 30.0
 """How often it is looked what a task works on, where its moves are followed."""
 _FIRST_PAUSE_S = 0.2
@@ -78,6 +83,9 @@ class Waiting:
     moves: Callable[[Connection], object] | None = None
     """Returns something that changes while the task works, where the task itself may show no progress. With it the
     deadline is how long all may stand still, and the task is never cancelled: what has begun has to end."""
+    instead: Callable[[Connection], Any] | None = None
+    """Returns the task's result when what it is for is done, else None. It is asked for a while when the platform
+    has forgotten the task: the host may still be at it while another node stands in for the vCenter."""
 
 
 def start_task(session: VSphereSession, start: Callable[[Connection], Any]) -> str:
@@ -101,7 +109,7 @@ def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     still go on for a while.
 
     Raises:
-        vmodl.MethodFault: the task's own error.
+        vmodl.MethodFault: the task's own error; ``ManagedObjectNotFound`` about a task that is forgotten.
         PlatformTaskTimedOut: the deadline passed.
         PlatformTaskStandsStill: the deadline passed while the task, whose moves are followed, stood still.
         TaskCancelled: cancelled meanwhile.
@@ -109,7 +117,12 @@ def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     """
     watch = _Watch(session, task, waiting)
     try:
-        return watch.until_end()
+        try:
+            return watch.until_end()
+        except vmodl.fault.ManagedObjectNotFound as error:
+            if waiting.instead is None or not is_about_a_task(error):
+                raise
+            return watch.until_seen(waiting.instead, error)
     except FOREIGN:
         raise
     except BaseException:  # given up for a reason of ours: cancelled, too late, or what on_idle raised
@@ -144,7 +157,8 @@ _INTERRUPTIONS: tuple[type[Exception], ...] = (
 call and takes the collector with it."""
 
 
-def _is_about_a_task(error: Exception) -> bool:
+def is_about_a_task(error: Exception) -> bool:
+    """Return whether an error is about a task of the platform, not about what the task works on."""
     return isinstance(getattr(error, "obj", None), vim.Task)
 
 
@@ -180,10 +194,41 @@ class _Watch:
             try:
                 return self._session.run(self._observe)
             except _INTERRUPTIONS as error:
-                if _is_about_a_task(error) or not self._may_recover():
+                if is_about_a_task(error) or not self._may_recover():
                     raise
             self._pause(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def until_seen(self, look: Callable[[Connection], Any], forgotten: Exception) -> Any:
+        """Return the result of a task that is forgotten as soon as what it was for is done."""
+        _log.info("%s has forgotten task %s", self._session.platform.address, self._task)
+        clock = self._session.clock
+        give_up_at, pause_s = clock.monotonic() + _FORGOTTEN_S, _FIRST_PAUSE_S
+        while True:
+            self._check()
+            found = self._seen(look)
+            if found is not None:
+                return found
+            if self._waiting.moves is None and clock.monotonic() >= give_up_at:
+                raise forgotten
+            if self._waiting.on_idle is not None:
+                self._waiting.on_idle()
+            self._pause(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def _seen(self, look: Callable[[Connection], Any]) -> Any:
+        def looked(connection: Connection) -> Any:
+            self._follow(connection, "forgotten")
+            return look(connection)
+
+        try:
+            found = self._session.run(looked)
+        except _INTERRUPTIONS as error:
+            if isinstance(error, vmodl.fault.ManagedObjectNotFound) or not self._may_recover():
+                raise
+            return None
+        self._outage_began = None
+        return found
 
     def _check(self) -> None:
         if self._waiting.cancel is not None:

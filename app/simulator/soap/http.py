@@ -38,7 +38,7 @@ class FolderHandler(Protocol):
 
 
 class HttpsServer:
-    """Accepts connections on 127.0.0.1 and gives each a thread.
+    """Accepts connections on an address of this machine and gives each a thread.
 
     Thread: :meth:`start` and :meth:`stop` one at a time.
 
@@ -85,14 +85,14 @@ class HttpsServer:
         with self._lock:
             return len(self._connections)
 
-    def start(self, port: int = 0) -> None:
+    def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listen and accept; port 0 takes a free one.
 
         Raises:
             OSError: the port is taken.
         """
         self._stopping.clear()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
         self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), name="sim-https-accept")
         self._acceptor.start()
 
