@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from app.simulator.client_sessions import COOKIE_NAME, ClientSessions
+from app.simulator.listening import family_of
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.tls import TlsIdentity
 
@@ -92,7 +93,7 @@ class HttpsServer:
             OSError: the port is taken.
         """
         self._stopping.clear()
-        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
+        self._listener = socket.create_server((host, port), family=family_of(host), backlog=_BACKLOG)
         self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), name="sim-https-accept")
         self._acceptor.start()
 
