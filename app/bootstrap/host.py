@@ -1,6 +1,8 @@
 """Builds an engine with all its dependencies, from the settings of an installation."""
 
+import hashlib
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,6 +32,7 @@ from app.secretstore.choice import open_secret_store
 from app.transport.factory import NativeTransports
 from app.transport.options import TransportOptions
 from app.vsphere.factory import VSphereFactory
+from app.vsphere.own_sessions import SessionMark
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +108,7 @@ class EngineHost:
                 TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB)
             )
             engine = Engine(
-                hypervisors=VSphereFactory(ticking),
+                hypervisors=VSphereFactory(ticking, mark=_session_mark(catalog, folder)),
                 transports=transports,
                 secrets=secrets,
                 catalog=catalog,
@@ -147,6 +150,12 @@ class EngineHost:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _session_mark(catalog: Catalog, folder: Path) -> SessionMark:
+    """Return the mark of this installation's sessions: of its catalog, in this folder, on this machine."""
+    place = f"{catalog.identity()} {socket.gethostname()} {folder}"
+    return SessionMark(hashlib.sha256(place.encode()).hexdigest()[:20])
 
 
 def settle_catalog(installation: Installation, choice: CatalogChoice) -> None:

@@ -199,6 +199,8 @@ class SimulatorSpec:
     seed: int = 1
     session_idle_s: float = 1800.0
     """Seconds without a call after which a session is forgotten."""
+    most_sessions: int | None = None
+    """How many sessions there may be (``config.vmacore.soap.maxSessionCount``); None: any number."""
     retrieve_limit: int = 2000
     """The most objects that one answer of RetrievePropertiesEx holds, whatever the client asks for."""
 

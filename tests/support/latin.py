@@ -29,7 +29,7 @@ FIXED = {
     *("restore", "new", "accept", "debugctl", "VMFS", "RDM", "NVDIMM", "Ops", "Snapshot", "https", "http"),
     *("Datastore.Browse", "VirtualMachine.Provisioning.DiskRandomAccess", "qemu-utils", "LAN-Free", "chgrp"),
     *("root", "no_root_squash"),
-    *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ"),
+    *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ", "config.vmacore.soap.maxSessionCount"),
 }
 """Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""
 UNITS = {"B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "s", "h", "min"}

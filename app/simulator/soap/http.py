@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from app.simulator.client_sessions import COOKIE_NAME, ClientSessions
+from app.simulator.client_sessions import COOKIE_NAME, ClientSessions, OutOfSessions
 from app.simulator.listening import family_of
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.tls import TlsIdentity
@@ -182,12 +182,17 @@ class RequestHandler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path.rstrip("/") not in ("/sdk", "/sdk/vimService"):
             self.reply(404, b"", "text/plain")
             return
-        reply = self._https.dispatcher.answer(
-            body,
-            action=self.headers.get("SOAPAction", ""),
-            cookie=self.session_cookie,
-            address=str(self.client_address[0]),
-        )
+        try:
+            reply = self._https.dispatcher.answer(
+                body,
+                action=self.headers.get("SOAPAction", ""),
+                cookie=self.session_cookie,
+                address=str(self.client_address[0]),
+                agent=self.headers.get("User-Agent", ""),
+            )
+        except OutOfSessions:
+            self.reply(503, b"", "text/plain")
+            return
         if reply.body is None:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
