@@ -39,7 +39,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage on which an hour takes two seconds."""
     clock = FastClock(HOUR / 2)
     disk = DiskSpec(capacity_bytes=16 * MIB)
-    spec = SimulatorSpec(vms=(VmSpec(name="web-01", disks=(disk, disk)),), session_idle_s=1e9)
+    spec = SimulatorSpec(
+        vms=(VmSpec(name="web-01", disks=(disk, disk)), VmSpec(name="db-01", disks=(disk,))), session_idle_s=1e9
+    )
     with (
         open_simulator(tmp_path, spec, clock) as simulator,
         open_host(tmp_path / "home", "a passphrase", clock) as host,
@@ -112,4 +114,20 @@ def test_a_removal_that_stands_still_is_given_up_with_the_truth_and_settled_late
     stage.simulator.faults.clear()
     again = finished(stage.engine, start_backup(stage, vm, INCREMENTAL))
     assert again.task.state is TaskState.COMPLETED, explain(again)
+    assert_nothing_is_left(stage)
+
+
+def test_a_removal_on_another_vm_is_not_waited_for(stage: Stage) -> None:
+    slow, other = vm_named(stage, "web-01"), vm_named(stage, "db-01")
+    take_long(stage, slow, 1000 * HOUR)
+    left = start_backup(stage, slow, FULL)
+    wait_until(lambda: is_removing(stage, left), what="the removal to be shown", deadline_s=60)
+    stage.engine.execute(CancelTask(task=left))
+    finished(stage.engine, left)
+    report = finished(stage.engine, start_backup(stage, other, FULL))
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert messages.ORPHAN_REMOVAL_RUNS.code in codes_of(report)
+    assert [entry[0] for entry in stage.engine.services.catalog.snapshot_journal.open_entries()] == [left]
+    stage.simulator.faults.clear()
+    finished(stage.engine, start_backup(stage, other, INCREMENTAL))
     assert_nothing_is_left(stage)
