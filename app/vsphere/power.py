@@ -110,7 +110,7 @@ class VmControl:
         waiting = Waiting(
             operation=Operation.DELETE_VM,
             deadline=Deadline.after(self._session.clock, _DESTROY_S),
-            instead=lambda connection: _nothing_while_there(connection, vm),
+            instead=lambda connection: nothing_while_there(connection, vm),
         )
         try:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
@@ -157,8 +157,8 @@ def _power(connection: Connection, vm: VmId) -> PowerState:
     return power_state(row.get("runtime.powerState"))
 
 
-def _nothing_while_there(connection: Connection, vm: VmId) -> None:
-    """Return when a VM is there.
+def nothing_while_there(connection: Connection, vm: VmId) -> None:
+    """Return when a VM is there, for the wait for a deletion whose task is forgotten.
 
     Raises:
         vmodl.fault.ManagedObjectNotFound: it is gone.

@@ -262,9 +262,9 @@ class _Watch:
         with _own_collector(connection, task) as collector:
             while True:
                 self._check()
-                version = self._wait(collector, version)
-                self._outage_began = None
+                # read before the wait: no update ever comes of a task that is not known
                 row = read(connection.query(), task, "info.state", "info.progress", "info.error")
+                self._outage_began = None
                 state = row.need("info.state")
                 if state == vim.TaskInfo.State.success:
                     return _Outcome(result=read(connection.query(), task, "info.result").get("info.result"))
@@ -274,6 +274,7 @@ class _Watch:
                 self._follow(connection, str(state))
                 if self._waiting.on_idle is not None:
                     self._waiting.on_idle()
+                version = self._wait(collector, version)
 
     def _wait(self, collector: Any, version: str) -> str:
         """Return when something about the task changed, or after a while.

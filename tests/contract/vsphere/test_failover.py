@@ -13,7 +13,7 @@ from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.patience import Patience
 from app.domain.errors import OperationalError, SnapshotFailed
-from app.domain.vms import FrozenVm, PowerState, VmPlacement, VmSummary
+from app.domain.vms import CreatedVm, FrozenVm, PowerState, VmPlacement, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.slowness import RemovalPace
 from app.vsphere.hypervisor import VSphereHypervisor
@@ -30,6 +30,12 @@ pytestmark = pytest.mark.allows_log("session at .* expired|removing a snapshot|h
 def patient(vsphere: VSphereHypervisor) -> VSphereHypervisor:
     vsphere.be_patient(Patience(SystemClock(), CancelToken(), 60.0))
     return vsphere
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call of the simulator be held for half a minute while it goes away."""
+    monkeypatch.setattr("app.vsphere.tasks._LONG_WAIT_S", 1)
 
 
 class Meanwhile:
@@ -129,6 +135,8 @@ def test_power_and_names_are_looked_at_when_their_tasks_are_forgotten(
         doing = fail_over_while_waiting(simulator, action)
         threading.Timer(0.3, simulator.faults.release).start()
         assert doing.result() is None
+        known = simulator.world.tasks.all()
+        wait_until(lambda: all(task.finished_at is not None for task in known), what="the host to be done")
 
     is_done("PowerOnVM_Task", lambda: patient.power_on(off.id))
     assert patient.vm_details(off.id).summary.power_state is PowerState.ON
@@ -150,6 +158,21 @@ def test_a_vm_is_deleted_only_when_it_is_gone_not_when_the_task_is_forgotten(
     threading.Timer(0.5, simulator.faults.release).start()
     assert destroying.result() is None
     assert [found.name for found in patient.list_vms()].count("to be deleted") == 0
+
+
+def test_a_vm_whose_creation_was_forgotten_is_found_by_its_mark(
+    patient: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
+) -> None:
+    saved = patient.save_configuration(vm.id, log=log)
+    simulator.faults.hang_task("CreateVM_Task")
+    creating = fail_over_while_waiting(
+        simulator, lambda: patient.create_vm(saved, VmPlacement(name="made in the end"), log=log)
+    )
+    threading.Timer(0.5, simulator.faults.release).start()
+    made = creating.result()
+    assert isinstance(made, CreatedVm), made
+    assert len(made.disks) == 1
+    patient.destroy_vm(made.id)
 
 
 def test_change_tracking_is_on_when_the_task_that_switched_it_is_forgotten(
