@@ -209,7 +209,7 @@ class Creation:
 
     def _made(self, job: _Job) -> Any:
         """Return the VM with the creation's mark and all its disks, when its task is forgotten; else None."""
-        for row in self._named_in(job.place.folder, job.wanted.name):
+        for row in self._named_at(job.place, job.wanted.name):
             if not isinstance(row.ref, vim.VirtualMachine) or not self._carries(row.moid, job.mark):
                 continue
             if set(job.rebuilt.disks.values()) <= set(slots_of(self._devices(row.moid))):
