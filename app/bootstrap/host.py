@@ -1,6 +1,8 @@
 """Builds an engine with all its dependencies, from the settings of an installation."""
 
+import hashlib
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -33,6 +35,7 @@ from app.transport.factory import NativeTransports
 from app.transport.options import TransportOptions
 from app.transport.vddk.service import Vddk
 from app.vsphere.factory import VSphereFactory
+from app.vsphere.own_sessions import SessionMark
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ class EngineHost:
                 Vddk(program_command("vddk"), folder / VDDK_FOLDER, partial(vddk_folder, catalog.settings)),
             )
             engine = Engine(
-                hypervisors=VSphereFactory(ticking),
+                hypervisors=VSphereFactory(ticking, mark=_session_mark(catalog, folder)),
                 transports=transports,
                 secrets=secrets,
                 catalog=catalog,
@@ -152,6 +155,12 @@ class EngineHost:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _session_mark(catalog: Catalog, folder: Path) -> SessionMark:
+    """Return the mark of this installation's sessions: of its catalog, in this folder, on this machine."""
+    place = f"{catalog.identity()} {socket.gethostname()} {folder}"
+    return SessionMark(hashlib.sha256(place.encode()).hexdigest()[:20])
 
 
 def settle_catalog(installation: Installation, choice: CatalogChoice) -> None:

@@ -117,11 +117,16 @@ class Catalog:
 
     def _mark(self, guard: CatalogGuard) -> None:
         try:
-            guard.note(self._identity())
+            guard.note(self.identity())
         except CatalogUnavailable as error:  # the next use of the catalog gives a better reason
             _log.info("the catalog was not marked: %s", error)
 
-    def _identity(self) -> str:
+    def identity(self) -> str:
+        """Return what distinguishes this catalog from all others, made when it is first asked for.
+
+        Raises:
+            CatalogUnavailable: it cannot be read or noted.
+        """
         known = self.settings.get(IDENTITY)
         if known is None:
             known = uuid.uuid4().hex

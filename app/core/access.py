@@ -40,6 +40,8 @@ class NfcTicket:
     """What the host says of its NFC: 11 on ESXi 8, less on older ones."""
     known_as: str = ""
     """The host's name in the inventory, where it is another one than ``host``: a network for backups."""
+    management_addresses: tuple[str, ...] = ()
+    """Where the host answers too, for a ``host`` that is a name which cannot be resolved from here."""
     note: Message | None = None
     """What the log should say of how the ticket was got."""
 

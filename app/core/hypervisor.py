@@ -7,6 +7,7 @@ from typing import Protocol, Self, runtime_checkable
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
 from app.core.patience import Patience
+from app.core.removals import RemovalWatch
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
@@ -93,12 +94,21 @@ class Hypervisor(Protocol):
         """
         ...
 
-    def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
+    def remove_snapshot(
+        self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float, watch: RemovalWatch | None = None
+    ) -> None:
         """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
 
-        Not cancellable: it has its own deadline.
+        It is never cancelled: what has begun goes on on the platform, whether or not it is waited for.
+
+        Args:
+            vm: whose.
+            snapshot: which one.
+            deadline_s: how long it may stand still, or fail again and again.
+            watch: is told how far it is, and ends the wait.
 
         Raises:
+            SnapshotRemovalRuns: the watch ended the wait; it goes on.
             SnapshotFailed: it is still there, or the disks still need consolidation.
         """
         ...
@@ -154,6 +164,27 @@ class Hypervisor(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class FinishesRemovals(Protocol):
+    """Finishes removals that an earlier session began; optional for a hypervisor session. Thread: any."""
+
+    def finish_removals(self, vm: VmId, *, deadline_s: float, watch: RemovalWatch | None = None) -> None:
+        """Wait until no removal of a snapshot runs on a VM, and consolidate what they left.
+
+        A VM that is gone is fine.
+
+        Args:
+            vm: which one.
+            deadline_s: how long it may stand still, or fail again and again.
+            watch: is told how far it is, and ends the wait.
+
+        Raises:
+            SnapshotRemovalRuns: the watch ended the wait; it goes on.
+            SnapshotFailed: the disks still need consolidation.
+        """
+        ...
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ class Progress:
         self._lock = threading.Lock()
         self._total = self._done = self._read = self._written = 0
         self._source = self._processing = self._target = 0.0
+        self._platform_percent: int | None = None
 
     def expect(self, total_bytes: int) -> None:
         """Add to the bytes that have to be moved in all."""
@@ -35,6 +36,11 @@ class Progress:
             self._processing += processing_s
             self._target += target_s
 
+    def show_platform(self, percent: int | None) -> None:
+        """Show how far the platform is with what it does for the task alone; None: with nothing, or unknown."""
+        with self._lock:
+            self._platform_percent = percent
+
     def sample(self) -> ProgressSample:
         """Return the counters as they are now."""
         with self._lock:
@@ -46,4 +52,5 @@ class Progress:
                 source_busy_s=self._source,
                 processing_busy_s=self._processing,
                 target_busy_s=self._target,
+                platform_percent=self._platform_percent,
             )

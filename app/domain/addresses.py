@@ -21,6 +21,9 @@ NOT_A_NAME: Final = MessageKind(
     "address.part_not_allowed", "it has a part that is empty, too long or not allowed in the name of a server"
 )
 NEITHER: Final = MessageKind("address.neither", "it is no name of a server and no IP address")
+LINK_LOCAL: Final = MessageKind(
+    "address.link_local", "it is known on one network only, by an interface (%) of one machine"
+)
 BLANKS: Final = MessageKind("address.blanks", "it has blanks or characters that cannot be shown")
 NO_ADDRESS: Final = MessageKind("address.none", "it is no address")
 NO_SCHEME: Final = MessageKind("address.no_scheme", "it has to begin with https:// or http:// and name a server")
@@ -56,7 +59,7 @@ class WebAddress:
     @property
     def origin(self) -> str:
         """Scheme, host and port, without what may be a secret."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = in_brackets(self.host)
         port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}"
 
@@ -64,13 +67,19 @@ class WebAddress:
 def ascii_host(text: str) -> str:
     """Return the name or IP address of a server as it goes on the wire; names in other scripts by IDNA.
 
+    An IPv6 address may be in brackets, and becomes the shortest of its forms, without them. Link-local ones
+    (``fe80::1%eth0``) are refused: other machines cannot use them, nor can a certificate name them.
+
     Raises:
         BadAddress: it is neither.
     """
     host = text.strip()
     literal = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if _is_ip(literal):
-        return literal
+        address = ipaddress.ip_address(literal)
+        if address.version == 6 and (address.is_link_local or address.scope_id):
+            raise BadAddress(LINK_LOCAL)
+        return str(address)
     try:
         name = host.encode("idna").decode("ascii")
     except UnicodeError as error:
@@ -79,6 +88,16 @@ def ascii_host(text: str) -> str:
     if len(name) > _MOST_NAME_CHARS or not all(_LABEL.fullmatch(label) for label in labels):
         raise BadAddress(NEITHER)
     return name
+
+
+def in_brackets(host: str) -> str:
+    """Return a host as it stands in front of a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def with_port(host: str, port: int) -> str:
+    """Return a host and a port in one text, as people and web addresses write them."""
+    return f"{in_brackets(host)}:{port}"
 
 
 def is_port(port: int) -> bool:

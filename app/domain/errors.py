@@ -161,6 +161,17 @@ class SnapshotFailed(OperationalError):
     retryable = True
 
 
+class SnapshotRemovalRuns(OperationalError):
+    """A snapshot is being removed on the platform, and nobody waits for it any more."""
+
+    code = "snapshot.removal_runs"
+    message_template = "The removal of a snapshot of {vm} still runs on the platform."
+    hint_template = (
+        "It ends by itself; watch it among the recent tasks of the VM, and do not cancel it there, or the disks "
+        "need consolidation."
+    )
+
+
 class SnapshotGone(OperationalError):
     """Someone removed the snapshot of a backup while its disks were being read."""
 

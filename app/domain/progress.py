@@ -17,6 +17,8 @@ class ProgressSample:
     source_busy_s: float
     processing_busy_s: float
     target_busy_s: float
+    platform_percent: int | None = None
+    """How far the platform is with what it does for the task alone, such as removing a snapshot."""
 
     @property
     def fraction(self) -> float:

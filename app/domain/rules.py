@@ -137,6 +137,7 @@ _URGENCY: Final = (
     TaskState.UNKNOWN,
     TaskState.FAILED,
     TaskState.RUNNING,
+    TaskState.REMOVING_SNAPSHOT,
     TaskState.VERIFYING,
     TaskState.CREATING_VM,
     TaskState.CHECKING_DATA,

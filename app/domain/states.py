@@ -63,6 +63,7 @@ class TaskState(Enum):
     CHECKING_DATA = "checking_data"  # 检查数据
     CREATING_VM = "creating_vm"  # 创建虚机中
     RUNNING = "running"  # 执行中 N%, 恢复中 N%
+    REMOVING_SNAPSHOT = "removing_snapshot"  # 删除快照中: the last byte is read
     VERIFYING = "verifying"  # 校验中
     STOPPING = "stopping"  # 正在停止: shown from the operator's stop to the end of the run, never stored
     STOPPED = "stopped"  # 停止

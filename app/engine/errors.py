@@ -287,6 +287,14 @@ class AddressUnusable(OperationalError):
     )
 
 
+class AddressLinkLocal(OperationalError):
+    """What was entered is an address that only one network interface knows."""
+
+    code = "engine.address_link_local"
+    message_template = "{address} is known on one network only, through one interface of this machine."
+    hint_template = "Enter the name of the server, or an address of it that other networks know too."
+
+
 class UsedByRules(OperationalError):
     """Backup rules need it."""
 

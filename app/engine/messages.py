@@ -181,13 +181,34 @@ SNAPSHOT_REMOVED = MessageKind("snapshot.removed", "Snapshot {snapshot} removed"
 SNAPSHOT_REMOVAL_AGAIN = MessageKind(
     "snapshot.removal_again", "Snapshot {snapshot} could not be removed yet ({detail}); trying again"
 )
+REMOVAL_GOES_ON = MessageKind(
+    "snapshot.removal_goes_on", "The platform has been removing the snapshot since {since} UTC and is not done yet"
+)
+REMOVAL_GOES_ON_AT = MessageKind(
+    "snapshot.removal_goes_on_at",
+    "The platform has been removing the snapshot since {since} UTC: {percent} % are done",
+)
+REMOVAL_LEFT = MessageKind(
+    "snapshot.removal_left",
+    "The task was stopped while the platform removes snapshot {snapshot}: the removal goes on there. "
+    "Whether it succeeded is looked at before the next run and at the next start of the program",
+)
 SNAPSHOT_LEFT = MessageKind(
     "snapshot.left",
-    "Snapshot {snapshot} is still on the VM: {detail}. It is removed at the next run or start of the program",
+    "Snapshot {snapshot} is not removed completely: {detail}. "
+    "It is looked for again before the next run and at the next start of the program",
 )
 SNAPSHOT_UNSURE = MessageKind(
     "snapshot.unsure",
     "It is not certain now whether a snapshot is left on the VM: {detail}. It is looked for later",
+)
+ORPHAN_REMOVAL_RUNS = MessageKind(
+    "snapshot.orphan_removal_runs",
+    "The platform is removing a left-over snapshot of ours ({name}), which takes a while; it is looked at later",
+)
+WAITING_FOR_REMOVAL = MessageKind(
+    "snapshot.waiting_for_removal",
+    "The removal of an earlier snapshot of ours may still run on the VM: it is waited for",
 )
 ORPHAN_REMOVED = MessageKind("snapshot.orphan_removed", "A left-over snapshot of ours was removed: {name}")
 ORPHAN_LEFT = MessageKind(

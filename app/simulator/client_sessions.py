@@ -19,10 +19,18 @@ LOCALE = "en"
 """The language of messages, unless a client chooses another."""
 
 
+class OutOfSessions(Exception):
+    """There are as many sessions as may be; the server answers with status 503 (issue 2747 of kops)."""
+
+
 class ClientSessions:
     """All sessions by cookie. A session that is not used for the spec's ``session_idle_s`` is forgotten.
 
     Thread: any; guarded by the world's lock.
+
+    Attributes:
+        limit: how many there may be, those that are not logged in included; None: any number.
+        most_at_once: how many there have been at the same time.
     """
 
     def __init__(self, store: ObjectStore, clock: Clock, events: EventLog, spec: SimulatorSpec) -> None:
@@ -32,13 +40,20 @@ class ClientSessions:
         self._spec = spec
         self._sessions: dict[str, ClientSession] = {}
         self._clone_tickets: dict[str, UserSpec] = {}
+        self.limit = spec.most_sessions
+        self.most_at_once = 0
 
     @contextmanager
-    def use(self, cookie: str | None, address: str = "") -> Iterator[ClientSession]:
-        """Keep the session of a cookie awake for a call; make an anonymous one when there is none."""
+    def use(self, cookie: str | None, address: str = "", agent: str = "") -> Iterator[ClientSession]:
+        """Keep the session of a cookie awake for a call; make an anonymous one when there is none.
+
+        Raises:
+            OutOfSessions: there are as many as may be.
+        """
         with self._store.lock:
             self._forget_idle()
-            session = self._sessions.get(cookie or "") or self._new(address)
+            session = self._sessions.get(cookie or "") or self._new(address, agent)
+            self.most_at_once = max(self.most_at_once, len(self._sessions))
             session.calls_in_flight += 1
         try:
             yield session
@@ -126,7 +141,9 @@ class ClientSessions:
         with self._store.lock:
             return self._clone_tickets.pop(ticket, None)
 
-    def _new(self, address: str) -> ClientSession:
+    def _new(self, address: str, agent: str) -> ClientSession:
+        if self.limit is not None and len(self._sessions) >= self.limit:
+            raise OutOfSessions
         now = self._clock.now()
         facts = vim.UserSession(
             key=str(uuid.uuid4()),
@@ -138,6 +155,8 @@ class ClientSessions:
             messageLocale=LOCALE,
             extensionSession=False,
             ipAddress=address,
+            userAgent=agent,
+            callCount=0,
         )
         session = ClientSession(secrets.token_hex(20), facts, self._clock.monotonic(), address)
         self._sessions[session.cookie] = session

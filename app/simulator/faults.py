@@ -11,6 +11,7 @@ from pyVmomi import vmodl
 
 from app.domain.extents import Extent
 from app.simulator.nfc.answers import NfcAnswers
+from app.simulator.slowness import RemovalPace, SlowRemoval
 
 FaultFactory = Callable[[], vmodl.MethodFault]
 FaultAction = Callable[[], None]
@@ -61,6 +62,7 @@ class _Script:
     same_generation: set[str] = field(default_factory=set)
     refusals: dict[str, int] = field(default_factory=dict)
     quiesce_failures: dict[str, int] = field(default_factory=dict)
+    slow_removals: dict[str, SlowRemoval] = field(default_factory=dict)
     call_counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -219,6 +221,11 @@ class FaultScript:
         with self._lock:
             self._script.refusals[vm] = times
 
+    def slow_removals(self, vm: str, seconds: float, pace: RemovalPace = RemovalPace.BY_PROGRESS) -> None:
+        """Let every removal of a snapshot of a VM, and every consolidation, take long from now on."""
+        with self._lock:
+            self._script.slow_removals[vm] = SlowRemoval(seconds, pace)
+
     def fail_quiesce(self, vm: str, times: int = 1) -> None:
         """Fail the next quiesced snapshots of a VM."""
         with self._lock:
@@ -304,6 +311,12 @@ class FaultScript:
     def takes_consolidation_refusal(self, *names: str) -> bool:
         """Return, once per scripted refusal, whether this consolidation of the VM is to fail."""
         return self._take(self._script.refusals, names)
+
+    def slowness_of_removals(self, *names: str) -> SlowRemoval | None:
+        """Return how long merging the disks of the VM with these names is to take; None: as long as it takes."""
+        with self._lock:
+            found = [self._script.slow_removals[name] for name in names if name in self._script.slow_removals]
+        return found[0] if found else None
 
     def takes_quiesce_failure(self, *names: str) -> bool:
         """Return, once per scripted failure, whether this quiescing of the VM is to fail."""

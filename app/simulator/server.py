@@ -21,11 +21,9 @@ from app.simulator.world import World
 
 T = TypeVar("T")
 
-HOST = "127.0.0.1"
-
 
 class VSphereSimulator:
-    """A vCenter or a bare ESXi on ports of 127.0.0.1, as a context manager.
+    """A vCenter or a bare ESXi on ports of this machine's own loopback, as a context manager.
 
     The directory holds datastores as directories of real files, and the certificates. It must be new or empty,
     and is left behind.
@@ -33,17 +31,16 @@ class VSphereSimulator:
     Thread: :meth:`start` and :meth:`stop` one at a time; the attributes from any thread.
 
     Attributes:
-        host: always 127.0.0.1.
+        host: the spec's address.
         user: an account that may do everything, unless the spec says otherwise: its first one.
         password: of that account.
         world: the state, for tests that look inside.
         faults: what is to go wrong.
     """
 
-    host = HOST
-
     def __init__(self, spec: SimulatorSpec, directory: Path, *, clock: Clock | None = None) -> None:
         self.spec = spec
+        self.host = spec.address
         self.directory = directory
         self.faults = FaultScript()
         self.world = World(spec, directory, clock=clock, faults=self.faults)
@@ -140,21 +137,26 @@ class VSphereSimulator:
         self._require(self._https).cut_connections()
         self._require(self._nfc).cut_connections()
 
-    def go_away(self, *, keep_sessions: bool = False) -> None:
+    def go_away(self, *, keep_sessions: bool = False, keep_tasks: bool = True) -> None:
         """Refuse connections to SOAP and datastore files until :meth:`come_back`; hosts go on serving NFC.
 
         Args:
             keep_sessions: False forgets who was logged in, as a restart does.
+            keep_tasks: False forgets every task, as another node does that did not hear of them; hosts go on.
         """
         https = self._require(self._https)
         self._away_from = https.port
+        if not keep_sessions:
+            self.faults.expire_sessions()  # ends the calls that wait for something
         https.stop()
         if not keep_sessions:
             self.faults.expire_sessions()
+        if not keep_tasks:
+            self.world.tasks.forget()
 
-    def come_back(self) -> None:
-        """Answer again on the port of before."""
-        self._require(self._https).start(self._require(self._away_from))
+    def come_back(self, host: str | None = None) -> None:
+        """Answer again on the port of before, perhaps at another address of this machine, as another node does."""
+        self._require(self._https).start(self._require(self._away_from), host or self.host)
         self._away_from = None
 
     def answer_unavailable(self, *, unavailable: bool) -> None:
@@ -188,7 +190,7 @@ class VSphereSimulator:
         tls = self._nfc_tls()
         nfc = NfcServer(VmDisks(world), world.tickets, tls, faults=self.faults, options=options, clock=world.clock)
         routed = self.spec.backup_address if self.spec.is_backup_network_routed else None
-        nfc.start(host=routed or "127.0.0.1")
+        nfc.start(host=routed or self.host)
         starting.callback(nfc.stop)
         self._nfc = nfc
         world.nfc_port = nfc.port
@@ -209,7 +211,7 @@ class VSphereSimulator:
             )
         )
         https = HttpsServer(Dispatcher(world), world.sessions, self._require(self._server_tls), folder)
-        https.start(port)
+        https.start(port, self.host)
         starting.callback(https.stop)
         self._https = https
 

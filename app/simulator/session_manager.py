@@ -25,6 +25,12 @@ class SimSessionManager(WorldObject):
         if name == "currentSession":
             return session.facts if session is not None and session.user is not None else None
         if name == "sessionList":
+            if session is None or not session.holds("Sessions.TerminateSession"):
+                raise vim.fault.NoPermission(
+                    msg="Permission to perform this operation was denied.",
+                    object=self.ref,
+                    privilegeId="Sessions.TerminateSession",
+                )
             return vim.UserSession.Array([other.facts for other in self.world.sessions.all()])  # type: ignore[attr-defined]
         return super().read(name, session)
 

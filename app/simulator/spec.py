@@ -171,6 +171,12 @@ class SimulatorSpec:
     """Those above others first; only a vCenter has them."""
     abandoned_session_s: float = 0.0
     """How long an NFC session that was not closed keeps its disks locked; 1800 on real hosts."""
+    address: str = "127.0.0.1"
+    """Address of this machine that everything listens at; it may be ``::1``."""
+    ticket_host: str | None = None
+    """What tickets call the hosts, such as a name that only the hosts' own network knows; None: ``address``."""
+    management_address: str | None = None
+    """Address of the hosts' VMkernel adapter for management; None: ``address``."""
     backup_address: str | None = None
     """Address of the hosts' VMkernel adapter that is tagged for backups; tickets name it."""
     is_backup_network_routed: bool = True
@@ -193,6 +199,8 @@ class SimulatorSpec:
     seed: int = 1
     session_idle_s: float = 1800.0
     """Seconds without a call after which a session is forgotten."""
+    most_sessions: int | None = None
+    """How many sessions there may be (``config.vmacore.soap.maxSessionCount``); None: any number."""
     retrieve_limit: int = 2000
     """The most objects that one answer of RetrievePropertiesEx holds, whatever the client asks for."""
 

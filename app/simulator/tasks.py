@@ -32,6 +32,7 @@ class SimTask(SimObject):
     def __init__(self, store: ObjectStore, moid: str, info: vim.TaskInfo) -> None:
         super().__init__(store, moid, info=info)
         self.cancel_wanted = False
+        self.is_forgotten = False
         self.finished_at: float | None = None
 
     @property
@@ -129,6 +130,7 @@ class TaskRunner:
                 task.ref
                 for task in self._tasks
                 if (task.finished_at is None or task.finished_at >= oldest)
+                and not task.is_forgotten
                 and (obj is None or task.info.entity == obj.ref)
             ]
 
@@ -141,6 +143,14 @@ class TaskRunner:
         """Return every task that is still known, oldest first."""
         with self._store.lock:
             return list(self._tasks)
+
+    def forget(self) -> None:
+        """Forget every task, as a vCenter does that another node stands in for; hosts go on with their work."""
+        with self._store.lock:
+            for task in self._tasks:
+                task.is_forgotten = True
+                self._store.remove(task)
+            self._announce()
 
     def stop(self) -> None:
         """Ask every task to stop and wait until its thread has ended."""

@@ -101,10 +101,13 @@ def weaken(context: ssl.SSLContext, directory: Path) -> None:
     context.load_dh_params(str(file))
 
 
+_LOOPBACK = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
+
+
 def _self_signed(key: PrivateKey, name: str) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    names = [x509.DNSName("localhost"), x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.DNSName(name), *_LOOPBACK]
     usage = x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,

@@ -33,6 +33,10 @@ class LinkUnreachable(LinkFailure):
     kind = UNREACHABLE
 
 
+class NameNotResolved(LinkUnreachable):
+    """No server of that name is known here."""
+
+
 class LinkClosed(LinkFailure):
     """The other side closed or reset the connection."""
 
@@ -100,6 +104,21 @@ class BackupNetworkBlocked(PortBlocked):
     hint_template = (
         "A VMkernel adapter of {known_as} is tagged for backups (vSphereBackupNFC), and its network is not routed "
         "from this machine. Give this machine a way into that network, or take the tag away."
+    )
+
+
+class HostNameUnresolved(PortBlocked):
+    """The name of the host is not known here, nor does it answer at the addresses that the platform gave."""
+
+    code = "transport.host_name_unresolved"
+    message_template = (
+        "{path} could not be {operation} over {mode}: the name {host}, by which the platform calls the host, "
+        "cannot be resolved from this machine, and on port {port} nothing answers at its other addresses "
+        "({addresses}): {detail}."
+    )
+    hint_template = (
+        "Let this machine use the name servers of the platform, or give it an entry for {host} of its own; open "
+        "port {port} in every firewall between them."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from app.core.access import HttpsFile
 from app.core.cancel import CancelToken
+from app.domain.addresses import in_brackets, with_port
 from app.domain.errors import CertificateChanged
 from app.domain.messages import Message
 from app.domain.reasons import http_reason
@@ -103,8 +104,7 @@ class RangeConnection:
             LinkFailure, TaskCancelled: it was not sent whole.
             ValueError: the address would break the request apart.
         """
-        host = f"[{file.host}]" if ":" in file.host else file.host
-        authority = host if file.port == 443 else f"{host}:{file.port}"
+        authority = in_brackets(file.host) if file.port == 443 else with_port(file.host, file.port)
         lines = (
             f"GET {file.target} HTTP/1.1",
             f"Host: {authority}",

@@ -18,7 +18,15 @@ from app.core.cancel import CancelToken
 from app.domain.reasons import reason_of
 from app.domain.systemerrors import error_of_code
 from app.transport.certificates import pinned_context, verifying_context
-from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed, TlsTooWeak
+from app.transport.errors import (
+    LinkClosed,
+    LinkFailure,
+    LinkStalled,
+    LinkUnreachable,
+    NameNotResolved,
+    TlsFailed,
+    TlsTooWeak,
+)
 from app.transport.reasons import (
     CONNECTION_BROKE_FOR,
     HANDSHAKE_FAILED,
@@ -69,6 +77,7 @@ class Link:
         timeout_s: float,
         cancel: CancelToken,
         prepare: Callable[[socket.socket], None] | None = None,
+        known_as: str = "",
     ) -> Self:
         """Open a TCP connection without delays for small packets.
 
@@ -78,8 +87,10 @@ class Link:
             timeout_s: for all addresses of the name together.
             cancel: ends the wait, and later ones.
             prepare: called with each socket before it is connected.
+            known_as: the name that its certificate is for, where it is not ``host``.
 
         Raises:
+            NameNotResolved: nobody here knows the name.
             LinkUnreachable: no one answers there.
             TaskCancelled: cancelled meanwhile.
         """
@@ -87,7 +98,7 @@ class Link:
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise LinkUnreachable(NAME_UNRESOLVED.fill(host=host, reason=reason_of(error))) from error
+            raise NameNotResolved(NAME_UNRESOLVED.fill(host=host, reason=reason_of(error))) from error
         failure: LinkUnreachable = LinkUnreachable(NO_ADDRESS.fill(host=host))
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
@@ -97,7 +108,7 @@ class Link:
                 _connect(sock, address, limit, cancel)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                return cls(sock, host, cancel)
+                return cls(sock, known_as or host, cancel)
             except OSError as error:
                 sock.close()
                 failure = LinkUnreachable(reason_of(error))

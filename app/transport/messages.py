@@ -56,6 +56,11 @@ BACKUP_NETWORK_BLOCKED = MessageKind(
     "{mode} is not used: {host}, the address for backups of {known_as}, does not answer on port {port} "
     "({reason}); its network is not routed from here.",
 )
+HOST_NAME_UNRESOLVED = MessageKind(
+    "transport.skipped.host_name_unresolved",
+    "{mode} is not used: the name of the host, {host}, is not known on this machine, and nothing answers on port "
+    "{port} at its other addresses: {addresses} ({reason}).",
+)
 HOST_IN_MAINTENANCE = MessageKind(
     "transport.skipped.host_in_maintenance",
     "{mode} is not used: the host {host} is in maintenance mode ({reason}).",
@@ -134,4 +139,9 @@ GREETED_OTHERWISE = MessageKind(
 HOST_SAID = MessageKind("transport.host_said", "What {host} said of itself is kept with this line, for a report.")
 ALLOCATION_UNKNOWN = MessageKind(
     "transport.allocation_unknown", "The host does not report which blocks of {path} hold data: {reason}."
+)
+DIALLED_BY_ADDRESS = MessageKind(
+    "transport.dialled_by_address",
+    "The name {host}, by which the platform calls the host, is not known on this machine ({reason}): the host is "
+    "spoken to at its management address {address}",
 )

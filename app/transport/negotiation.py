@@ -21,6 +21,7 @@ from app.transport.errors import (
     FileNotReadable,
     HostCertificateMismatch,
     HostInMaintenance,
+    HostNameUnresolved,
     ModeNotOffered,
     NoTransportForNow,
     PortBlocked,
@@ -104,6 +105,9 @@ def explain(mode: TransportMode, error: OperationalError) -> Message:
     if isinstance(error, BackupNetworkBlocked):
         place = {name: params[name] for name in ("host", "known_as", "port")}
         return messages.BACKUP_NETWORK_BLOCKED.fill(mode=mode.name, reason=detail, **place)
+    if isinstance(error, HostNameUnresolved):
+        place = {name: params[name] for name in ("host", "addresses", "port")}
+        return messages.HOST_NAME_UNRESOLVED.fill(mode=mode.name, reason=detail, **place)
     if isinstance(error, HostInMaintenance):
         return messages.HOST_IN_MAINTENANCE.fill(mode=mode.name, host=params["host"], reason=detail)
     if isinstance(error, PortBlocked):

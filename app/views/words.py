@@ -25,6 +25,7 @@ _STATES = {
     TaskState.CHECKING_DATA: (QT_TRANSLATE_NOOP("Words", "Checking data"), Tone.ACTIVE, True),
     TaskState.CREATING_VM: (QT_TRANSLATE_NOOP("Words", "Creating VM"), Tone.ACTIVE, True),
     TaskState.RUNNING: (QT_TRANSLATE_NOOP("Words", "Running"), Tone.ACTIVE, False),
+    TaskState.REMOVING_SNAPSHOT: (QT_TRANSLATE_NOOP("Words", "Removing snapshot"), Tone.ACTIVE, True),
     TaskState.VERIFYING: (QT_TRANSLATE_NOOP("Words", "Verifying"), Tone.ACTIVE, False),
     TaskState.STOPPING: (QT_TRANSLATE_NOOP("Words", "Stopping"), Tone.ACTIVE, True),
     TaskState.STOPPED: (QT_TRANSLATE_NOOP("Words", "Stopped"), Tone.IDLE, True),

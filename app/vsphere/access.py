@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pyVmomi import VmomiSupport, vim, vmodl
 
 from app.core.access import AccessMode, DatastoreFiles, HttpsFile, NfcTicket
+from app.domain.addresses import BadAddress, ascii_host
 from app.domain.ids import VmId
 from app.domain.messages import Message, Sayable
 from app.vsphere import messages
@@ -73,7 +74,7 @@ class VSphereAccess:
             ticket, host, note = self._session.run(
                 lambda connection: self._ask_ticket(connection, vm, disk_key, access)
             )
-        address = ticket.host or self._session.platform.address
+        address = _plain(ticket.host or "") or self._session.platform.address
         is_tagged = host is not None and address in host.backup_addresses
         return NfcTicket(
             host=address,
@@ -83,6 +84,7 @@ class VSphereAccess:
             thumbprint_sha1=ticket.sslThumbprint or None,
             library_version=0 if host is None else host.library_version,
             known_as=host.name if host is not None and is_tagged else "",
+            management_addresses=() if host is None else host.management_addresses,
             note=note,
         )
 
@@ -235,6 +237,14 @@ class _VmFiles:
 
     def https_file(self, datastore_path: str) -> HttpsFile:
         return self.access.https_file(datastore_path, self.vm)
+
+
+def _plain(host: str) -> str:
+    """Return a ticket's host without brackets around an IPv6 address; what is no proper name stays as it is."""
+    try:
+        return ascii_host(host)
+    except BadAddress:
+        return host
 
 
 def folder_target(path: DatastorePath, datacenter_path: str) -> str:

@@ -131,6 +131,8 @@ class ChangeTracking:
                 self._cycle(vm, cancel)
         except FAILURES as error:
             self._note_failure(error, state, log)
+        if not self._is_trusted(vm, log):
+            return False
         return self._session.run(lambda connection: _read_state(connection, vm)).enabled
 
     def reset(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
@@ -147,7 +149,22 @@ class ChangeTracking:
         except FAILURES as error:
             self._note_failure(error, state, log)
             return False
-        return True
+        return self._is_trusted(vm, log)
+
+    def _is_trusted(self, vm: VmId, log: TaskLog) -> bool:
+        """Return whether nobody took a snapshot while tracking was switched; else switch it off.
+
+        Tracking that begins while there is a snapshot never reports what the snapshot's deltas held then.
+        """
+        state = self._session.run(lambda connection: _read_state(connection, vm))
+        if not state.others or not state.enabled:
+            return True
+        log.warning(messages.CBT_HAS_SNAPSHOTS, vm=state.name, count=state.others)
+        try:
+            self._switch(vm, on=False)
+        except FAILURES as error:
+            self._note_failure(error, state, log)
+        return False
 
     def _may_switch(self, state: "_State", log: TaskLog) -> bool:
         if not state.supported:
@@ -161,7 +178,9 @@ class ChangeTracking:
     def _switch(self, vm: VmId, *, on: bool) -> None:
         spec = vim.vm.ConfigSpec(changeTrackingEnabled=on)
         waiting = Waiting(
-            operation=Operation.RECONFIGURE_VM, deadline=Deadline.after(self._session.clock, _RECONFIGURE_S)
+            operation=Operation.RECONFIGURE_VM,
+            deadline=Deadline.after(self._session.clock, _RECONFIGURE_S),
+            instead=lambda connection: True if _read_state(connection, vm).enabled is on else None,
         )
         tasks.run_task(self._session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
 
@@ -272,6 +291,8 @@ class _State:
     enabled: bool
     running: bool
     snapshots: int
+    others: int
+    """How many of them do not only exist while tracking is switched."""
 
 
 def _read_state(connection: Connection, vm: VmId) -> _State:
@@ -284,11 +305,12 @@ def _read_state(connection: Connection, vm: VmId) -> _State:
         "runtime.powerState",
         "snapshot",
     )
-    tree = row.need("snapshot")
+    names = [snapshot.name for snapshot in snapshots_in(vm, row.need("snapshot"))]
     return _State(
         name=unescaped(row.get("name") or vm),
         supported=bool(row.get("capability.changeTrackingSupported")),
         enabled=bool(row.get("config.changeTrackingEnabled")),
         running=power_state(row.get("runtime.powerState")) is PowerState.ON,
-        snapshots=len(list(snapshots_in(vm, tree))),
+        snapshots=len(names),
+        others=sum(not name.startswith(TRACKING_SNAPSHOT_PREFIX) for name in names),
     )

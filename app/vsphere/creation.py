@@ -37,6 +37,7 @@ from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.offer_reader import read_offer
 from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.plain_values import plain_uuid
+from app.vsphere.power import nothing_while_there
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
 from app.vsphere.reasons import DISK_ELSEWHERE, NAME_IN_FOLDER
 from app.vsphere.rebuild import (
@@ -188,7 +189,11 @@ class Creation:
 
     def _create(self, job: _Job, files: SavedConfiguration) -> CreatedVm:
         seconds = _CREATE_S + job.rebuilt.eager_bytes / _EAGER_BYTES_PER_S
-        waiting = Waiting(operation=Operation.CREATE_VM, deadline=Deadline.after(self._session.clock, seconds))
+        waiting = Waiting(
+            operation=Operation.CREATE_VM,
+            deadline=Deadline.after(self._session.clock, seconds),
+            instead=lambda _connection: self._made(job),
+        )
         task: str | None = None
         try:
             task = tasks.start_task(self._session, lambda connection: _start(connection, job))
@@ -201,6 +206,20 @@ class Creation:
             except FAILURES as error:
                 raise VmLeftBehind(vm=job.wanted.name, detail=error_reason(error)) from error
             raise
+
+    def _made(self, job: _Job) -> Any:
+        """Return the VM with the creation's mark and all its disks, when its task is forgotten; else None."""
+        for row in self._named_at(job.place, job.wanted.name):
+            if not isinstance(row.ref, vim.VirtualMachine) or not self._carries(row.moid, job.mark):
+                continue
+            if set(job.rebuilt.disks.values()) <= set(slots_of(self._devices(row.moid))):
+                return row.ref
+        return None
+
+    def _devices(self, vm: str) -> list[Any]:
+        path = "config.hardware.device"
+        row = self._session.run(lambda connection: read(connection.query(), connection.vm(vm), path))
+        return list(row.get(path) or ())
 
     def _finished(self, vm: VmId, job: _Job, files: SavedConfiguration) -> CreatedVm:
         config = self._session.run(
@@ -278,9 +297,16 @@ class Creation:
                 self._destroy(VmId(row.moid), deadline)
 
     def _destroy(self, vm: VmId, deadline: Deadline) -> None:
-        waiting = Waiting(operation=Operation.DELETE_VM, deadline=deadline)
-        with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+        waiting = Waiting(
+            operation=Operation.DELETE_VM,
+            deadline=deadline,
+            instead=lambda connection: nothing_while_there(connection, vm),
+        )
+        try:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
+        except vmodl.fault.ManagedObjectNotFound as error:
+            if tasks.is_about_a_task(error):
+                raise
 
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that carries a creation's mark; see ``MarkedVms.find_marked``."""

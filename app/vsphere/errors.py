@@ -1,6 +1,6 @@
 """Errors that only the vSphere adapter knows."""
 
-from app.domain.errors import OperationalError
+from app.domain.errors import OperationalError, PlatformUnreachable
 
 
 class CertificateUntrusted(OperationalError):
@@ -76,6 +76,27 @@ class PlatformTaskTimedOut(OperationalError):
     message_template = "{address} did not {operation} within {seconds} {seconds:second/seconds}."
     hint_template = "Look whether the task still runs in vCenter, and what it waits for."
     retryable = True
+
+
+class PlatformTaskStandsStill(PlatformTaskTimedOut):
+    """A task of the platform runs, and nothing has moved for a long time."""
+
+    code = "platform.task_stands_still"
+    message_template = (
+        "{address} still tries to {operation}, but nothing has moved for {seconds} {seconds:second/seconds}."
+    )
+    hint_template = "Look in vCenter or on the host what the task waits for; it was not cancelled."
+
+
+class SessionsExhausted(PlatformUnreachable):
+    """The platform answers, and opens no session: it has as many as it allows, or its services are starting."""
+
+    code = "platform.sessions_exhausted"
+    message_template = "Nobody can log in to {address} now: {detail}."
+    hint_template = (
+        "End sessions that nobody needs (in vCenter under the monitoring of the server, Sessions), and look which "
+        "program leaves them open; or let the platform have more (config.vmacore.soap.maxSessionCount)."
+    )
 
 
 class SessionClosed(OperationalError):

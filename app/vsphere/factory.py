@@ -1,9 +1,12 @@
 """Logging in to vSphere platforms."""
 
+from dataclasses import replace
+
 from app.core.clock import Clock
 from app.domain.platforms import Platform, ServerCertificate
 from app.vsphere.certificates import fetch_certificate
 from app.vsphere.hypervisor import VSphereHypervisor
+from app.vsphere.own_sessions import SessionMark, end_left_behind
 from app.vsphere.session import SessionOptions, VSphereSession
 from app.vsphere.snapshots import SnapshotTimings
 
@@ -17,10 +20,24 @@ class VSphereFactory:
         *,
         options: SessionOptions | None = None,
         timings: SnapshotTimings | None = None,
+        mark: SessionMark | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            clock: the time.
+            options: time limits of sessions.
+            timings: time limits of snapshots.
+            mark: by which sessions of this installation are known; what earlier runs left is ended with the first
+                login to each platform. None ends nothing.
+        """
         self._clock = clock
-        self._options = options
+        self._options = (
+            options if mark is None else replace(options or SessionOptions(), user_agent=mark.user_agent)
+        )
         self._timings = timings
+        self._mark = mark
+        self._tidied: set[tuple[str, int]] = set()
 
     def connect(self, platform: Platform, password: str) -> VSphereHypervisor:
         """Log in.
@@ -30,6 +47,10 @@ class VSphereFactory:
         """
         session = VSphereSession(platform, password, clock=self._clock, options=self._options)
         facts = session.open()
+        place = platform.address, platform.port
+        if self._mark is not None and place not in self._tidied:
+            self._tidied.add(place)
+            end_left_behind(session, self._mark)
         return VSphereHypervisor(session, facts, timings=self._timings)
 
     def inspect(self, address: str, port: int) -> ServerCertificate:

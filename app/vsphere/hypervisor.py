@@ -7,6 +7,7 @@ from typing import Self
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
 from app.core.patience import Patience
+from app.core.removals import RemovalWatch
 from app.core.tasklog import TaskLog
 from app.domain.errors import LicenseRefused, PrivilegeMissing
 from app.domain.extents import Extent
@@ -174,14 +175,27 @@ class VSphereHypervisor:
         with translated(self.session.attempt(Operation.LOOK_AT_SNAPSHOT, str(vm))):
             return self._snapshots.disks(vm, snapshot)
 
-    def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
-        """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
+    def remove_snapshot(
+        self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float, watch: RemovalWatch | None = None
+    ) -> None:
+        """Remove a snapshot and consolidate its disks; see ``Hypervisor.remove_snapshot``.
 
         Raises:
+            SnapshotRemovalRuns: the watch ended the wait; it goes on.
             SnapshotFailed: it is still there, or the disks still need consolidation.
         """
         with translated(self.session.attempt(Operation.REMOVE_SNAPSHOT, str(vm))):
-            self._snapshots.remove(vm, snapshot, Deadline.after(self.session.clock, deadline_s))
+            self._snapshots.remove(vm, snapshot, Deadline.after(self.session.clock, deadline_s), watch)
+
+    def finish_removals(self, vm: VmId, *, deadline_s: float, watch: RemovalWatch | None = None) -> None:
+        """Wait until no removal of a snapshot runs on a VM, and consolidate what they left.
+
+        Raises:
+            SnapshotRemovalRuns: the watch ended the wait; it goes on.
+            SnapshotFailed: the disks still need consolidation.
+        """
+        with translated(self.session.attempt(Operation.REMOVE_SNAPSHOT, str(vm))):
+            self._snapshots.finish_removals(vm, Deadline.after(self.session.clock, deadline_s), watch)
 
     def consolidate_disks(self, vm: VmId, *, on_progress: Callable[[int], None], cancel: CancelToken) -> None:
         """Merge what removed snapshots have left on the disks of a VM.

@@ -48,6 +48,7 @@ class VmControl:
             operation=Operation.POWER_ON,
             deadline=Deadline.after(self._session.clock, _POWER_S),
             on_idle=lambda: self._fail_on_question(vm),
+            instead=lambda connection: True if _power(connection, vm) is PowerState.ON else None,
         )
         self._change_power(vm, PowerChange.ON, lambda connection: connection.vm(vm).PowerOnVM_Task(), waiting)
         if self._state(vm) is not PowerState.ON:
@@ -61,7 +62,11 @@ class VmControl:
         """
         if self._state(vm) is PowerState.OFF:
             return
-        waiting = Waiting(operation=Operation.POWER_OFF, deadline=Deadline.after(self._session.clock, _POWER_S))
+        waiting = Waiting(
+            operation=Operation.POWER_OFF,
+            deadline=Deadline.after(self._session.clock, _POWER_S),
+            instead=lambda connection: True if _power(connection, vm) is PowerState.OFF else None,
+        )
         self._change_power(vm, PowerChange.OFF, lambda connection: connection.vm(vm).PowerOffVM_Task(), waiting)
 
     def rename(self, vm: VmId, name: str) -> None:
@@ -70,7 +75,11 @@ class VmControl:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        waiting = Waiting(operation=Operation.RENAME_VM, deadline=Deadline.after(self._session.clock, _RENAME_S))
+        waiting = Waiting(
+            operation=Operation.RENAME_VM,
+            deadline=Deadline.after(self._session.clock, _RENAME_S),
+            instead=lambda connection: True if _name(connection, vm) == escaped(name) else None,
+        )
         tasks.run_task(
             self._session, lambda connection: connection.vm(vm).Rename_Task(newName=escaped(name)), waiting
         )
@@ -98,17 +107,19 @@ class VmControl:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        waiting = Waiting(operation=Operation.DELETE_VM, deadline=Deadline.after(self._session.clock, _DESTROY_S))
+        waiting = Waiting(
+            operation=Operation.DELETE_VM,
+            deadline=Deadline.after(self._session.clock, _DESTROY_S),
+            instead=lambda connection: nothing_while_there(connection, vm),
+        )
         try:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
-        except vmodl.fault.ManagedObjectNotFound:
-            return
+        except vmodl.fault.ManagedObjectNotFound as error:
+            if tasks.is_about_a_task(error):
+                raise
 
     def _state(self, vm: VmId) -> PowerState:
-        row = self._session.run(
-            lambda connection: read(connection.query(), connection.vm(vm), "runtime.powerState")
-        )
-        return power_state(row.get("runtime.powerState"))
+        return self._session.run(lambda connection: _power(connection, vm))
 
     def _change_power(self, vm: VmId, operation: PowerChange, start: Any, waiting: Waiting) -> None:
         try:
@@ -139,3 +150,21 @@ class VmControl:
         question = row.get("runtime.question")
         if question is not None:
             raise _QuestionPending(question.text)
+
+
+def _power(connection: Connection, vm: VmId) -> PowerState:
+    row = read(connection.query(), connection.vm(vm), "runtime.powerState")
+    return power_state(row.get("runtime.powerState"))
+
+
+def nothing_while_there(connection: Connection, vm: VmId) -> None:
+    """Return when a VM is there, for the wait for a deletion whose task is forgotten.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: it is gone.
+    """
+    _power(connection, vm)
+
+
+def _name(connection: Connection, vm: VmId) -> str:
+    return str(read(connection.query(), connection.vm(vm), "name").get("name") or "")

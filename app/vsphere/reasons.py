@@ -6,6 +6,9 @@ from app.domain.messages import Message, MessageKind, Sayable
 
 NOT_SOAP: Final = MessageKind("vsphere.not_soap", "the answer is not SOAP")
 SESSION_ENDED: Final = MessageKind("vsphere.session_ended", "the session was ended right after the login")
+NO_SESSION: Final = MessageKind(
+    "vsphere.no_session", "it answers, but opens no session: the limit of its sessions may be reached"
+)
 ANSWER_UNUSABLE: Final = MessageKind("vsphere.answer_unusable", "no platform answers like that")
 NOT_NAMED: Final = MessageKind("vsphere.not_named", "(not named)")
 NO_KNOWN_VERSION: Final = MessageKind(

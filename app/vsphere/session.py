@@ -13,12 +13,13 @@ from app.core.clock import Clock
 from app.core.patience import Patience
 from app.domain.errors import LoginRefused
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
-from app.vsphere.answers import LIMITS, AnswerLimits
+from app.vsphere.answers import LIMITS, AnswerLimits, StatusRefused
 from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
-from app.vsphere.errors import SessionClosed
-from app.vsphere.faults import FAILURES, Attempt, is_outage, translated
+from app.vsphere.errors import SessionClosed, SessionsExhausted
+from app.vsphere.faults import FAILURES, Attempt, is_outage, is_unavailable, translated
 from app.vsphere.properties import Query, read, read_all
-from app.vsphere.wire import READ_TIMEOUT_S, VerifiedStub, negotiated_version
+from app.vsphere.reasons import NO_SESSION
+from app.vsphere.wire import READ_TIMEOUT_S, USER_AGENT, VerifiedStub, negotiated_version
 from app.vsphere.words import Operation
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class SessionOptions:
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S
     limits: AnswerLimits = LIMITS
+    user_agent: str = USER_AGENT
+    """What the platform's list of sessions calls ours."""
     keep_alive_s: float = 600.0
     """An idle session dies after 30 minutes (protocols page *vSphere facts*, "Session and tasks")."""
 
@@ -229,14 +232,30 @@ class VSphereSession:
             version,
             read_timeout_s=self._options.read_timeout_s,
             patience=lambda: self.patience,
+            user_agent=self._options.user_agent,
         )
         try:
             content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
             self._authenticate(content)
+        except StatusRefused as error:
+            stub.retire()
+            if not is_unavailable(error):
+                raise
+            raise self._no_session() from error
         except BaseException:
             stub.retire()
             raise
         return Connection(stub, content, generation)
+
+    def _no_session(self) -> SessionsExhausted:
+        """Return the error of a platform whose web server has just answered, and that opens no session.
+
+        vCenter answers status 503 to the first call of a session beyond its limit, and its log says "Out of HTTP
+        sessions: Limited to 2000". The limit is ``config.vmacore.soap.maxSessionCount``, 3000 on vCenter 8.0 U3.
+        Sources: Broadcom's article 375546, issue 2747 of kubernetes/kops. No fault of the API is documented, nor
+        what ESXi does; its web server is made of the same parts.
+        """
+        return SessionsExhausted(address=self.platform.address, port=self.platform.port, detail=NO_SESSION)
 
     def _authenticate(self, content: Any) -> None:
         try:

@@ -3,8 +3,6 @@
 Source: protocols page *vSphere facts*, section "Snapshots".
 """
 
-import contextlib
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +10,7 @@ from pyVmomi import vim, vmodl
 
 from app.core.cancel import CancelToken
 from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.removals import RemovalWatch
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, SnapshotFailed, SnapshotGone
 from app.domain.ids import SnapshotId, TaskId, VmId
@@ -32,12 +31,10 @@ from app.vsphere.faultwords import fault_reason
 from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped, unescaped
 from app.vsphere.properties import read, read_all
-from app.vsphere.reasons import NEEDS_CONSOLIDATION, STILL_THERE
+from app.vsphere.removal import Removal
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
 from app.vsphere.words import Operation
-
-_log = logging.getLogger(__name__)
 
 _DESCRIPTION = "Made by Standfast for a backup, which removes it again. Safe to delete when no backup runs."
 _UNKNOWN_METHOD = (vmodl.fault.MethodNotFound, vmodl.fault.NotSupported, vmodl.fault.NotImplemented)
@@ -112,6 +109,7 @@ class Snapshots:
             operation=Operation.CREATE_SNAPSHOT,
             deadline=Deadline.after(self._session.clock, seconds),
             cancel=cancel,
+            instead=lambda connection: self._made(connection, vm, name),
         )
         task: str | None = None
         try:
@@ -121,6 +119,12 @@ class Snapshots:
         except BaseException:  # also a bug or an interrupt must not leave a snapshot on a production VM
             self._undo(vm, name, task)
             raise
+
+    def _made(self, connection: Connection, vm: VmId, name: str) -> Any:
+        """Return a snapshot that is there and no longer being made, though its task is forgotten; else None."""
+        tree = read(connection.query(), connection.vm(vm), "snapshot").need("snapshot")
+        found = [snapshot.id for snapshot in snapshots_in(vm, tree) if snapshot.name == name]
+        return connection.object(vim.vm.Snapshot, found[0]) if len(found) == 1 else None
 
     def _start_creation(self, vm: VmId, name: str, *, quiesce: bool) -> str:
         minutes = max(1, round(self.timings.guest_quiesce_s / 60))
@@ -206,50 +210,29 @@ class Snapshots:
 
     # ---- remove ------------------------------------------------------------------------------------------
 
-    def remove(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
+    def remove(
+        self, vm: VmId, snapshot: SnapshotId, deadline: Deadline, watch: RemovalWatch | None = None
+    ) -> None:
         """Remove a snapshot, consolidate, and look whether both happened; try again until the deadline.
 
         Raises:
+            SnapshotRemovalRuns: nobody waits any more; it goes on.
             SnapshotFailed: it is still there, or the disks still need consolidation.
             OperationalError: nothing can be done, such as a missing privilege.
         """
-        pause_s = self.timings.first_pause_s
-        while True:
-            try:
-                self._remove_once(vm, snapshot, deadline)
-                return
-            except FAILURES as error:
-                failure = self._failure(error, str(vm), Done.REMOVED)
-                if not failure.retryable or deadline.remaining_s <= pause_s:
-                    raise failure from error
-                _log.info("removing snapshot %s of %s will be tried again: %s", snapshot, vm, failure.message)
-            self._session.clock.sleep(pause_s)
-            pause_s = min(self.timings.longest_pause_s, pause_s * 2)
+        removal = self._removal(vm, deadline, watch)
+        removal.of_snapshot(snapshot, self.timings.first_pause_s, self.timings.longest_pause_s)
 
-    def _remove_once(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
-        waiting = Waiting(operation=Operation.REMOVE_SNAPSHOT, deadline=deadline)
-        remains = self._remains(vm, snapshot)
-        if remains.snapshot:
-            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
-                tasks.run_task(self._session, lambda connection: _start_removal(connection, snapshot), waiting)
-            remains = self._remains(vm, snapshot)
-            if remains.snapshot:
-                raise SnapshotFailed(vm=vm, operation=Done.REMOVED, detail=STILL_THERE)
-        if remains.unconsolidated_disks:
-            tasks.run_task(self._session, lambda connection: connection.vm(vm).ConsolidateVMDisks_Task(), waiting)
-            if self._remains(vm, snapshot).unconsolidated_disks:
-                raise SnapshotFailed(vm=vm, operation=Done.REMOVED, detail=NEEDS_CONSOLIDATION)
+    def finish_removals(self, vm: VmId, deadline: Deadline, watch: RemovalWatch | None = None) -> None:
+        """Wait for removals that run on a VM already; see ``FinishesRemovals.finish_removals``."""
+        removal = self._removal(vm, deadline, watch)
+        removal.of_earlier_ones(self.timings.first_pause_s, self.timings.longest_pause_s)
 
-    def _remains(self, vm: VmId, snapshot: SnapshotId) -> "_Remains":
-        def look(connection: Connection) -> _Remains:
-            row = read(connection.query(), connection.vm(vm), "snapshot", "runtime.consolidationNeeded")
-            is_there = any(entry.id == snapshot for entry in snapshots_in(vm, row.need("snapshot")))
-            return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
+    def _removal(self, vm: VmId, deadline: Deadline, watch: RemovalWatch | None) -> Removal:
+        def failure(error: Exception) -> OperationalError:
+            return self._failure(error, str(vm), Done.REMOVED)
 
-        try:
-            return self._session.run(look)
-        except vmodl.fault.ManagedObjectNotFound:  # the VM itself is gone, and its snapshots with it
-            return _Remains(snapshot=False, unconsolidated_disks=False)
+        return Removal(self._session, vm, deadline, failure, watch)
 
     # ---- find --------------------------------------------------------------------------------------------
 
@@ -274,14 +257,6 @@ class Snapshots:
             return SnapshotFailed(vm=vm_name, operation=operation, detail=error_reason(error))
         assert isinstance(ours, OperationalError)
         return ours
-
-
-@dataclass(frozen=True, slots=True)
-class _Remains:
-    """What a removal has left."""
-
-    snapshot: bool
-    unconsolidated_disks: bool
 
 
 class _Creation:
@@ -336,8 +311,3 @@ def _frozen_disks(connection: Connection, snapshot: SnapshotId) -> tuple[Virtual
     row = read(connection.query(), reference, "config.hardware.device", "config.keyId")
     is_encrypted = row.get("config.keyId") is not None
     return frozen_disks_of(row.need("config.hardware.device") or (), is_encrypted=is_encrypted)
-
-
-def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:
-    reference = connection.object(vim.vm.Snapshot, snapshot)
-    return reference.RemoveSnapshot_Task(removeChildren=False, consolidate=True)

@@ -7,6 +7,7 @@ connection that is lost for a while.
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,13 @@ from pyVmomi import vim, vmodl
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
 from app.domain.errors import PlatformUnreachable
-from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
+from app.vsphere.errors import PlatformRefused, PlatformTaskStandsStill, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
 from app.vsphere.properties import read, read_many
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.words import Operation
+
+_log = logging.getLogger(__name__)
 
 _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
@@ -28,14 +31,18 @@ _SHORT_WAIT_S = 2
 """The same while someone may cancel, or wants to look at the VM in between."""
 _OUTAGE_S = 60.0
 """How long the platform may be unreachable while its task runs, before we give up."""
+_FORGOTTEN_S = 120.0
+"""How long it is looked whether what a forgotten task was for is done."""
+_LOOK_S = 30.0
+"""How often it is looked what a task works on, where its moves are followed."""
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _PC = vmodl.query.PropertyCollector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
-    """A moment that must not pass."""
+    """A moment that must not pass; it moves on with a task that is followed. Thread: one."""
 
     clock: Clock
     seconds: float
@@ -56,6 +63,10 @@ class Deadline:
         """Return whether it is too late."""
         return self.clock.monotonic() >= self.at
 
+    def renew(self) -> None:
+        """Begin the time again."""
+        self.at = self.clock.monotonic() + self.seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -69,6 +80,12 @@ class Waiting:
     """Called with the percentage, from the waiting thread, when it changes."""
     on_idle: Callable[[], None] | None = None
     """Called every few seconds while the task runs; what it raises ends the wait, and the task is cancelled."""
+    moves: Callable[[Connection], object] | None = None
+    """Returns something that changes while the task works, where the task itself may show no progress. With it the
+    deadline is how long all may stand still, and the task is never cancelled: what has begun has to end."""
+    instead: Callable[[Connection], Any] | None = None
+    """Returns the task's result when what it is for is done, else None. It is asked for a while when the platform
+    has forgotten the task: the host may still be at it while another node stands in for the vCenter."""
 
 
 def start_task(session: VSphereSession, start: Callable[[Connection], Any]) -> str:
@@ -88,21 +105,29 @@ def run_task(session: VSphereSession, start: Callable[[Connection], Any], waitin
 def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     """Wait until a task ends and return its result.
 
-    When the wait is given up, the platform is asked to cancel the task; it may still go on for a while.
+    When the wait is given up, the platform is asked to cancel the task, unless its moves are followed; it may
+    still go on for a while.
 
     Raises:
-        vmodl.MethodFault: the task's own error.
+        vmodl.MethodFault: the task's own error; ``ManagedObjectNotFound`` about a task that is forgotten.
         PlatformTaskTimedOut: the deadline passed.
+        PlatformTaskStandsStill: the deadline passed while the task, whose moves are followed, stood still.
         TaskCancelled: cancelled meanwhile.
         OSError, http.client.HTTPException: the platform was unreachable for too long.
     """
     watch = _Watch(session, task, waiting)
     try:
-        return watch.until_end()
+        try:
+            return watch.until_end()
+        except vmodl.fault.ManagedObjectNotFound as error:
+            if waiting.instead is None or not is_about_a_task(error):
+                raise
+            return watch.until_seen(waiting.instead, error)
     except FOREIGN:
         raise
     except BaseException:  # given up for a reason of ours: cancelled, too late, or what on_idle raised
-        _ask_to_stop(session, task)
+        if waiting.moves is None:
+            _ask_to_stop(session, task)
         raise
 
 
@@ -132,7 +157,8 @@ _INTERRUPTIONS: tuple[type[Exception], ...] = (
 call and takes the collector with it."""
 
 
-def _is_about_a_task(error: Exception) -> bool:
+def is_about_a_task(error: Exception) -> bool:
+    """Return whether an error is about a task of the platform, not about what the task works on."""
     return isinstance(getattr(error, "obj", None), vim.Task)
 
 
@@ -151,6 +177,9 @@ class _Watch:
         self._waiting = waiting
         self._progress: int | None = None
         self._outage_began: float | None = None
+        self._signs: tuple[object, ...] = ()
+        self._moves: object = None
+        self._looked_at = -_LOOK_S
 
     def until_end(self) -> Any:
         outcome = self._outcome()
@@ -165,16 +194,48 @@ class _Watch:
             try:
                 return self._session.run(self._observe)
             except _INTERRUPTIONS as error:
-                if _is_about_a_task(error) or not self._may_recover():
+                if is_about_a_task(error) or not self._may_recover():
                     raise
             self._pause(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def until_seen(self, look: Callable[[Connection], Any], forgotten: Exception) -> Any:
+        """Return the result of a task that is forgotten as soon as what it was for is done."""
+        _log.info("%s has forgotten task %s", self._session.platform.address, self._task)
+        clock = self._session.clock
+        give_up_at, pause_s = clock.monotonic() + _FORGOTTEN_S, _FIRST_PAUSE_S
+        while True:
+            self._check()
+            found = self._seen(look)
+            if found is not None:
+                return found
+            if self._waiting.moves is None and clock.monotonic() >= give_up_at:
+                raise forgotten
+            if self._waiting.on_idle is not None:
+                self._waiting.on_idle()
+            self._pause(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def _seen(self, look: Callable[[Connection], Any]) -> Any:
+        def looked(connection: Connection) -> Any:
+            self._follow(connection, "forgotten")
+            return look(connection)
+
+        try:
+            found = self._session.run(looked)
+        except _INTERRUPTIONS as error:
+            if isinstance(error, vmodl.fault.ManagedObjectNotFound) or not self._may_recover():
+                raise
+            return None
+        self._outage_began = None
+        return found
 
     def _check(self) -> None:
         if self._waiting.cancel is not None:
             self._waiting.cancel.check()
         if self._waiting.deadline.has_passed:
-            raise PlatformTaskTimedOut(
+            late = PlatformTaskTimedOut if self._waiting.moves is None else PlatformTaskStandsStill
+            raise late(
                 address=self._session.platform.address,
                 operation=self._waiting.operation,
                 seconds=round(self._waiting.deadline.seconds),
@@ -201,17 +262,19 @@ class _Watch:
         with _own_collector(connection, task) as collector:
             while True:
                 self._check()
-                version = self._wait(collector, version)
-                self._outage_began = None
+                # read before the wait: no update ever comes of a task that is not known
                 row = read(connection.query(), task, "info.state", "info.progress", "info.error")
+                self._outage_began = None
                 state = row.need("info.state")
                 if state == vim.TaskInfo.State.success:
                     return _Outcome(result=read(connection.query(), task, "info.result").get("info.result"))
                 if state == vim.TaskInfo.State.error:
                     return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none given"))
                 self._report(row.get("info.progress"))
+                self._follow(connection, str(state))
                 if self._waiting.on_idle is not None:
                     self._waiting.on_idle()
+                version = self._wait(collector, version)
 
     def _wait(self, collector: Any, version: str) -> str:
         """Return when something about the task changed, or after a while.
@@ -233,6 +296,18 @@ class _Watch:
             self._progress = progress
             if self._waiting.on_progress is not None:
                 self._waiting.on_progress(progress)
+
+    def _follow(self, connection: Connection, state: str) -> None:
+        """Begin the time limit again when the task, or what it works on, has moved."""
+        look, now = self._waiting.moves, self._session.clock.monotonic()
+        if look is None:
+            return
+        if now - self._looked_at >= _LOOK_S:
+            self._moves, self._looked_at = look(connection), now
+        signs = (state, self._progress, self._moves)
+        if signs != self._signs:
+            self._signs = signs
+            self._waiting.deadline.renew()
 
 
 @contextlib.contextmanager
@@ -276,6 +351,22 @@ def _longest_outage_s(session: VSphereSession) -> float:
 _OUTAGES: tuple[type[Exception], ...] = (*CONNECTION_FAILURES, PlatformUnreachable)
 
 
+def running_tasks(connection: Connection, entity: Any, is_meant: Callable[[str], bool]) -> list[str]:
+    """Return the ids of the queued and running tasks on an object whose description id is meant, in lower case.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: the object is gone.
+    """
+    recent = read(connection.query(), entity, "recentTask").get("recentTask") or []
+    rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
+    return [
+        row.moid
+        for row in rows
+        if row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
+        and is_meant(str(row.get("info.descriptionId") or "").lower())
+    ]
+
+
 def wait_for_unknown(
     session: VSphereSession, entity: Callable[[Connection], Any], kind: str, deadline: Deadline
 ) -> None:
@@ -294,14 +385,7 @@ def wait_for_unknown(
     """
 
     def running(connection: Connection) -> list[str]:
-        recent = read(connection.query(), entity(connection), "recentTask").get("recentTask") or []
-        rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
-        return [
-            row.moid
-            for row in rows
-            if kind.lower() in str(row.get("info.descriptionId") or "").lower()
-            and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
-        ]
+        return running_tasks(connection, entity(connection), lambda described: kind.lower() in described)
 
     for task in session.run(running):
         wait_for_end(session, task, deadline)

@@ -31,7 +31,7 @@ READ_TIMEOUT_S = 120.0
 _POOL_SIZE = 16
 _IDLE_CONNECTION_S = 25
 _VERSIONS_LIMIT_BYTES = 1 << 20
-_USER_AGENT = "Standfast"
+USER_AGENT = "Standfast"
 _SESSION_COOKIE = re.compile(r'vmware_soap_session=("[^"]*"|[^;\s]+)')
 _LOST_BEFORE_AN_ANSWER = (
     http.client.RemoteDisconnected,
@@ -83,6 +83,7 @@ class VerifiedStub(SoapStubAdapter):
         *,
         read_timeout_s: float = READ_TIMEOUT_S,
         patience: Callable[[], Patience | None] = lambda: None,
+        user_agent: str = USER_AGENT,
     ) -> None:
         super().__init__(
             host=endpoint.address,
@@ -91,12 +92,13 @@ class VerifiedStub(SoapStubAdapter):
             version=version,
             poolSize=_POOL_SIZE,
             connectionPoolTimeout=_IDLE_CONNECTION_S,
-            customHeaders={"User-Agent": _USER_AGENT},
+            customHeaders={"User-Agent": user_agent},
         )
         self.read_timeout_s = read_timeout_s
         self._endpoint = endpoint
         self._tls = endpoint.context()
         self._retired = False
+        self._user_agent = user_agent
         self._patience = patience
         # pyVmomi makes connections by calling ``scheme``; this is where ours come in.
         self.scheme: Any = self._new_connection
@@ -173,7 +175,7 @@ class VerifiedStub(SoapStubAdapter):
             "Cookie": self.cookie,
             "SOAPAction": self.versionId,
             "Content-Type": "text/xml; charset=UTF-8",
-            "User-Agent": _USER_AGENT,
+            "User-Agent": self._user_agent,
             "Accept-Encoding": "gzip",
         }
         connection = self.GetConnection()
@@ -247,7 +249,7 @@ def negotiated_version(endpoint: Endpoint) -> str:
 def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
     connection = endpoint.connection(context, read_timeout_s=endpoint.connect_timeout_s)
     try:
-        connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": _USER_AGENT})
+        connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": USER_AGENT})
         with connection.getresponse() as response:
             if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
                 raise StatusRefused(response.status, response.reason)

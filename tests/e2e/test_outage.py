@@ -1,11 +1,14 @@
 """A platform that goes away in the middle: a run waits for it, and ends as if nothing had happened."""
 
+import socket
 import threading
+from typing import Any
 
 import pytest
 from pyVmomi import vim
 
 from app.cli.demo.stage import Stage
+from app.contract.platforms import ListPlatforms, UpdatePlatform
 from app.contract.restore import OverOriginal, StartRestore
 from app.contract.tasks import CancelTask, TaskDetails, TaskReport
 from app.core.cancel import CancelToken
@@ -13,7 +16,9 @@ from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachabl
 from app.domain.ids import TaskId
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.engine import messages
+from app.simulator.tasks import SimTask
 from app.transport.negotiation import negotiate
+from tests.e2e.conftest import OpenStage
 from tests.support.engine_lab import codes_of
 from tests.support.fakes import RecordingTaskLog
 from tests.support.stage import (
@@ -39,7 +44,7 @@ CALLS = [
     *("CreatePropertyCollector", "RetrieveInternalContent", "RetrieveServiceContent"),
 ]
 
-pytestmark = pytest.mark.allows_log("session at .* expired|keep-alive|removing snapshot|will be tried again")
+pytestmark = pytest.mark.allows_log("session at .* expired|keep-alive|will be tried again|has forgotten task")
 
 
 def go_away_for(stage: Stage, seconds: float = AWAY_S) -> None:
@@ -209,3 +214,132 @@ def test_an_unreachable_platform_is_never_a_mode_that_does_not_work(error: Opera
             cancel=CancelToken(),
         )
     assert tried == ["nfc"]
+
+
+# ---- another node stands in -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["CreateSnapshotEx_Task", "RemoveSnapshot_Task"])
+def test_a_backup_goes_on_when_another_node_has_never_heard_of_its_task(stage: Stage, method: str) -> None:
+    vm = vm_named(stage, "web-01")
+    made = [back_up(stage, vm, FULL)]
+    stage.simulator.world.guests.write_now(vm.id, 1 << 20)
+    stage.simulator.faults.hang_task(method)
+    task = start_backup(stage, vm, INCREMENTAL)
+    runner = stage.simulator.world.tasks
+    wait_until(lambda: any(is_running(known, method) for known in runner.all()), what="the platform's task")
+    stage.simulator.go_away(keep_tasks=False)
+    threading.Timer(AWAY_S, stage.simulator.come_back).start()
+    threading.Timer(2 * AWAY_S, stage.simulator.faults.release).start()
+    report = finished(stage.engine, task)
+    settled()
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    made.append(Made(task, known_point(stage, report)))
+    assert made[1].point.parent == made[0].point.id
+    assert_points_are_exact(stage, vm.id, made)
+    assert not our_snapshots(stage)
+
+
+def is_running(task: SimTask, method: str) -> bool:
+    words = {"CreateSnapshotEx_Task": "createSnapshotEx", "RemoveSnapshot_Task": "remove"}
+    return task.finished_at is None and str(task.info.descriptionId).endswith(words[method])
+
+
+@pytest.mark.parametrize("method", ["CreateVM_Task", "PowerOffVM_Task", "Destroy_Task"])
+def test_a_restore_goes_on_when_another_node_has_never_heard_of_its_task(
+    stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.vsphere.tasks._LONG_WAIT_S", 1)
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, FULL)
+    stage.simulator.faults.hang_task(method)
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby,
+            point=made.point.id,
+            platform=stage.platform,
+            target=OverOriginal(),
+            power_on=False,
+        )
+    )
+    faults = stage.simulator.faults
+    before = faults.calls(method)
+    waits = [0]
+
+    def is_waited_for() -> bool:
+        if faults.calls(method) == before:
+            waits[0] = faults.calls("WaitForUpdatesEx")
+        return faults.calls("WaitForUpdatesEx") > waits[0]
+
+    wait_until(is_waited_for, what="the wait for the platform's task", deadline_s=60)
+    stage.simulator.go_away(keep_tasks=False)
+    threading.Timer(AWAY_S, stage.simulator.come_back).start()
+    threading.Timer(2 * AWAY_S, stage.simulator.faults.release).start()
+    report = finished(stage.engine, task)
+    settled()
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+
+
+def test_another_address_behind_the_name_is_used_from_the_next_connection_on(
+    open_fresh_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = open_fresh_stage()
+    present = ["127.0.0.1"]
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *more: Any, **named: Any) -> Any:
+        return resolve(present[0] if host == "vcenter.test" else host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    platform = stage.engine.ask(ListPlatforms())[0]
+    stage.engine.execute(
+        UpdatePlatform(
+            platform=platform.id,
+            name=platform.name,
+            user=platform.user,
+            address="vcenter.test",
+            thumbprint_sha256=platform.thumbprint_sha256,
+        )
+    )
+    vm = vm_named(stage, "web-01")
+
+    def stand_in() -> None:
+        stage.simulator.go_away(keep_tasks=False)
+        present[0] = "127.0.0.2"
+        threading.Timer(AWAY_S, lambda: stage.simulator.come_back("127.0.0.2")).start()
+
+    at_state(stage, TaskState.QUERYING_CHANGES, stand_in)
+    report = finished(stage.engine, start_backup(stage, vm, FULL))
+    settled()
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert not our_snapshots(stage)
+
+
+@pytest.mark.allows_log("is looked for later")
+def test_a_node_with_another_certificate_ends_the_task_with_the_truth_until_it_is_confirmed(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+
+    def stand_in() -> None:
+        stage.simulator.go_away(keep_tasks=False)
+        stage.simulator.faults.change_certificate()
+        stage.simulator.come_back()
+
+    at_state(stage, TaskState.QUERYING_CHANGES, stand_in)
+    report = finished(stage.engine, start_backup(stage, vm, FULL))
+    assert report.task.error is not None
+    assert report.task.error.code == "platform.certificate_changed"
+    assert len(our_snapshots(stage)) == 1
+    assert messages.SNAPSHOT_LEFT.code in codes_of(report), explain(report)
+    assert len(stage.engine.services.catalog.snapshot_journal.open_entries()) == 1
+    platform = stage.engine.ask(ListPlatforms())[0]
+    stage.engine.execute(
+        UpdatePlatform(
+            platform=platform.id,
+            name=platform.name,
+            user=platform.user,
+            thumbprint_sha256=stage.simulator.thumbprint_sha256,
+        )
+    )
+    back_up(stage, vm, FULL)
+    assert not our_snapshots(stage)
+    assert list(stage.engine.services.catalog.snapshot_journal.open_entries()) == []

@@ -31,6 +31,7 @@ FIXED = {
     *("root", "no_root_squash"),
     *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ"),
     *("Storage", "vMotion", "LUN", "iSCSI", "HOTADD", "lib64", "bin"),
+    "config.vmacore.soap.maxSessionCount",
 }
 """Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""
 UNITS = {"B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "s", "h", "min"}

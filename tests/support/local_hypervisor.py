@@ -13,6 +13,7 @@ from typing import Self
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
 from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.removals import RemovalWatch
 from app.core.tasklog import TaskLog
 from app.domain.change_id import ChangeId
 from app.domain.errors import (
@@ -184,7 +185,9 @@ class LocalSession:
             raise SnapshotGone(vm=found.name)
         return found.snapshots[snapshot]
 
-    def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
+    def remove_snapshot(
+        self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float, watch: RemovalWatch | None = None
+    ) -> None:
         """Delete the copies."""
         self._call("remove_snapshot")
         with self._lock:

@@ -6,6 +6,7 @@ from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE
 from app.contract.door import Door
 from app.contract.notifications import NotificationRow, ReadNotifications, TestSink
+from app.domain.addresses import with_port
 from app.domain.notifications import EmailSettings, SinkKind, WebhookSettings
 
 
@@ -37,7 +38,7 @@ def _email(email: EmailSettings, *, has_password: bool) -> str:
     if not email.enabled:
         return "off"
     login = f", as {email.user}{'' if has_password else ' without a password'}" if email.user else ""
-    server = f"{email.host}:{email.port} ({email.security.value}{login})"
+    server = f"{with_port(email.host, email.port)} ({email.security.value}{login})"
     return f"{_often(email)} to {', '.join(email.recipients)} from {email.sender} through {server}"
 
 

@@ -20,6 +20,7 @@ from app.contract.platforms import (
 from app.contract.standbys import ListStandbyRows, ReadOpenEntries, RegisterStandby, RemoveStandby, StartClosing
 from app.contract.tasks import StartConsolidation
 from app.core.streams import is_at_terminal
+from app.domain.addresses import with_port
 
 # --- platforms -----------------------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ def list_platforms(door: Door, screen: Screen, _chosen: Namespace) -> int:
     cells = (
         (
             row.platform.name,
-            f"{row.platform.address}:{row.platform.port}",
+            with_port(row.platform.address, row.platform.port),
             row.platform.user,
             row.facts.kind.value if row.facts else None,
             row.facts.version if row.facts else None,
@@ -83,7 +84,7 @@ def move_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
             thumbprint_sha256=thumbprint,
         )
     )
-    screen.facts([("Platform", platform.name), ("Address", f"{platform.address}:{platform.port}")], platform)
+    screen.facts([("Platform", platform.name), ("Address", with_port(platform.address, platform.port))], platform)
     return DONE
 
 

@@ -25,6 +25,7 @@ _STAGES = {
     TaskState.CHECKING_DATA: "CheckData",
     TaskState.CREATING_VM: "CreateVM",
     TaskState.RUNNING: "Transfer",
+    TaskState.REMOVING_SNAPSHOT: "RemoveSnap",
     TaskState.VERIFYING: "Verify",
     TaskState.STOPPING: "Stopping",
     TaskState.STOPPED: "Stopped",
@@ -51,10 +52,17 @@ def _back_row(number: int, row: TaskRow) -> tuple[object, ...]:
         row.kind.value,
         _STAGES[row.state],
         "wait" if row.state in (TaskState.PENDING, TaskState.IDLE) else "run",
-        f"{100 * progress.fraction:.1f}%",
+        f"{_percent(row):.1f}%",
         f"{progress.done_bytes}/{progress.total_bytes}",
         f"{row.rule_name}/{row.vm_name}" if row.rule_name else row.vm_name,
     )
+
+
+def _percent(row: TaskRow) -> float:
+    """Return how far a task is; while its snapshot is removed, how far the platform is with that."""
+    if row.state is TaskState.REMOVING_SNAPSHOT and row.progress.platform_percent is not None:
+        return row.progress.platform_percent
+    return 100 * row.progress.fraction
 
 
 def list_tasks(door: Door, screen: Screen, chosen: Namespace) -> int:

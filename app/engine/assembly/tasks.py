@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from app.domain.ids import TaskId
 from app.engine.assembly.services import Services
+from app.engine.backup.orphans import SnapshotRemover
 from app.engine.backup.run import BackupServices
-from app.engine.backup.snapshots import SnapshotRemover
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import TaskRunner
 from app.engine.restore.run import RestoreServices

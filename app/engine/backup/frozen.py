@@ -128,11 +128,12 @@ class FrozenBackup:
         kind = BackupKind.FULL if self.frozen.snapshot is None else self.request.kind
         plan = plan_backup(kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted)
         parent = next((point for point in points if point.id == plan.parent), None)
+        self._report(plan)
+        plan, known = self._query().changes(plan)
+        # asked last: what happens to the VM from now on changes neither the maps nor the frozen disks
         doubt = None if parent is None else self._revert_since(parent)
         if doubt is not None:
             plan = plan.without_parent(doubt)
-        self._report(plan)
-        plan, known = self._query().changes(plan)
         self._report(plan)
         return plan, known
 

@@ -21,7 +21,8 @@ from app.domain.vms import PowerState, VmDetails
 from app.engine import messages
 from app.engine.backup.chains import Chains
 from app.engine.backup.frozen import FrozenBackup
-from app.engine.backup.snapshots import SnapshotRemover, SnapshotScope, SnapshotTarget, TrackingSwitch
+from app.engine.backup.orphans import SnapshotRemover
+from app.engine.backup.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
 from app.engine.backup.templates import TemplateScope
 from app.engine.errors import NothingToBackUp, VmNotBackedUp
@@ -150,7 +151,7 @@ class BackupRun:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
         remover = self._services.remover
         self._patience.through(
-            lambda: remover.remove_before_run(hypervisor, request.platform, details.snapshots, log=log)
+            lambda: remover.remove_before_run(hypervisor, request.platform, details, self._task.context)
         )
         return details
 
@@ -253,7 +254,14 @@ class BackupRun:
         if details.summary.is_template:
             return TemplateScope(details)
         journal = self._catalog.snapshot_journal
-        return SnapshotScope(hypervisor, journal, self._task.context, self._target(details), self._settings)
+        return SnapshotScope(
+            hypervisor,
+            journal,
+            self._task.context,
+            self._target(details),
+            self._settings,
+            on_removal=lambda: self._task.stages.note(TaskState.REMOVING_SNAPSHOT),
+        )
 
     def _history_mark(self, hypervisor: Hypervisor) -> HistoryMark | None:
         if not isinstance(hypervisor, MarkedHistory):

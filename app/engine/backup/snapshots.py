@@ -2,38 +2,30 @@
 
 A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task; those that exist only while change
 tracking is switched name no task, so the journal names their VM in an entry of its own. Three nets catch it: the
-scope removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
-remembers it across a crash; and :class:`SnapshotRemover` finds by its
-name what neither knew. Snapshots of others are never touched.
+scope removes it when its block is left in any way, shielded from cancel and for as long as anything moves; the
+journal remembers it across a crash; and ``SnapshotRemover`` (``orphans.py``) finds by its name what neither knew.
+Snapshots of others are never touched.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.core.clock import Clock
 from app.core.context import TaskContext
-from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor
-from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFailed, VmNotFound
+from app.core.hypervisor import SNAPSHOT_PREFIX, Hypervisor
+from app.domain.errors import OperationalError, PlatformUnreachable, VmNotFound
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
-from app.domain.vms import FrozenVm, SnapshotInfo
+from app.domain.vms import FrozenVm
 from app.engine import messages
+from app.engine.backup.names import TRACKING, is_for_tracking
+from app.engine.backup.removal import close_entry, remove_patiently, say_left
 from app.engine.ports import SnapshotJournal
 from app.engine.program.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 
-_TRACKING = TRACKING_SNAPSHOT_PREFIX.removeprefix(SNAPSHOT_PREFIX)
-"""Begins the journal's keys for the switching of tracking; the task follows."""
-
 _FREEZE_ATTEMPTS = 3
 """How often a snapshot is asked for when the platform goes away in the middle."""
-_PAUSE_GROWTH, _LONGEST_PAUSE_S = 1.5, 60.0
-"""Of the pauses between attempts to remove a snapshot: a host may lock a disk for half an hour after a crash."""
-
-LogOf = Callable[[TaskId], TaskLog]
-"""Gives the log in which something about a task is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +54,25 @@ class SnapshotScope:
         context: TaskContext,
         target: SnapshotTarget,
         settings: EngineSettings,
+        *,
+        on_removal: Callable[[], None] = lambda: None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            hypervisor: a session on the platform.
+            journal: remembers the snapshot.
+            context: of the task that it is for.
+            target: whose disks are frozen.
+            settings: how long its removal may take.
+            on_removal: called when the removal begins.
+        """
         self._hypervisor = hypervisor
         self._journal = journal
         self._context = context
         self._target = target
         self._settings = settings
+        self._on_removal = on_removal
         self._held: SnapshotId | None = None
 
     def __enter__(self) -> FrozenVm:
@@ -117,21 +122,21 @@ class SnapshotScope:
 
     def _remove(self, snapshot: SnapshotId) -> bool:
         context, target = self._context, self._target
+        self._say_removal()
         try:
-            remove_patiently(
-                self._hypervisor,
-                target.vm,
-                snapshot,
-                log=context.log,
-                clock=context.clock,
-                settings=self._settings,
-            )
+            remove_patiently(self._hypervisor, target.vm, snapshot, context=context, settings=self._settings)
         except OperationalError as error:
-            context.log.error(messages.SNAPSHOT_LEFT, snapshot=snapshot, detail=error)
+            say_left(context.log, snapshot, error)
             return False
         close_entry(self._journal, context.task)
         context.log.info(messages.SNAPSHOT_REMOVED, snapshot=snapshot)
         return True
+
+    def _say_removal(self) -> None:
+        try:
+            self._on_removal()
+        except OperationalError as error:  # what is shown must not keep the snapshot on the VM
+            _log.warning("the removal of a snapshot is not shown: %s", error)
 
     def _look_after_failure(self) -> bool:
         """Make sure that a creation which failed, perhaps half-way, left nothing; return whether it had not."""
@@ -146,12 +151,7 @@ class SnapshotScope:
                 ]
                 for snapshot in left:
                     remove_patiently(
-                        self._hypervisor,
-                        target.vm,
-                        snapshot.id,
-                        log=context.log,
-                        clock=context.clock,
-                        settings=self._settings,
+                        self._hypervisor, target.vm, snapshot.id, context=context, settings=self._settings
                     )
         except VmNotFound:
             close_entry(self._journal, context.task)
@@ -184,7 +184,7 @@ class TrackingSwitch:
         self._context = context
         self._target = target
         self._settings = settings
-        self._entry = TaskId(_TRACKING + context.task)
+        self._entry = TaskId(TRACKING + context.task)
 
     def __enter__(self) -> None:
         self._journal.opened(self._entry, self._target.platform, self._target.vm)
@@ -193,186 +193,11 @@ class TrackingSwitch:
         context, vm = self._context, self._target.vm
         try:
             with context.cancel.shield():
-                for snapshot in filter(_is_for_tracking, self._hypervisor.vm_details(vm).snapshots):
-                    remove_patiently(
-                        self._hypervisor,
-                        vm,
-                        snapshot.id,
-                        log=context.log,
-                        clock=context.clock,
-                        settings=self._settings,
-                    )
+                for snapshot in filter(is_for_tracking, self._hypervisor.vm_details(vm).snapshots):
+                    remove_patiently(self._hypervisor, vm, snapshot.id, context=context, settings=self._settings)
         except VmNotFound:
             close_entry(self._journal, self._entry)
         except OperationalError as error:
             context.log.warning(messages.SNAPSHOT_UNSURE, detail=error)
         else:
             close_entry(self._journal, self._entry)
-
-
-def remove_patiently(
-    hypervisor: Hypervisor,
-    vm: VmId,
-    snapshot: SnapshotId,
-    *,
-    log: TaskLog,
-    clock: Clock,
-    settings: EngineSettings,
-) -> None:
-    """Remove a snapshot, trying again until the deadline of the settings has passed.
-
-    Raises:
-        OperationalError: it is still there.
-    """
-    deadline, pause_s = clock.monotonic() + settings.snapshot_removal_deadline_s, settings.snapshot_removal_pause_s
-    while True:
-        try:
-            hypervisor.remove_snapshot(vm, snapshot, deadline_s=max(1.0, deadline - clock.monotonic()))
-        except OperationalError as error:
-            if not error.retryable or clock.monotonic() + pause_s >= deadline:
-                raise
-            log.warning(messages.SNAPSHOT_REMOVAL_AGAIN, snapshot=snapshot, detail=error)
-            clock.sleep(pause_s)
-            pause_s = min(_LONGEST_PAUSE_S, pause_s * _PAUSE_GROWTH)
-        else:
-            return
-
-
-def close_entry(journal: SnapshotJournal, task: TaskId) -> None:
-    """Take a snapshot that is gone out of the journal; an entry that stays for now does no harm."""
-    try:
-        journal.closed(task)
-    except OperationalError as error:
-        _log.error("the snapshot journal could not be written: %s", error)
-
-
-class SnapshotRemover:
-    """Finds and removes snapshots of ours that no live task owns.
-
-    Attributes:
-        is_live: returns whether a task is running in this process.
-
-    Thread: any.
-    """
-
-    def __init__(
-        self,
-        journal: SnapshotJournal,
-        clock: Clock,
-        settings: EngineSettings,
-        *,
-        is_live: Callable[[TaskId], bool],
-        is_known: Callable[[TaskId], bool],
-    ) -> None:
-        self._journal = journal
-        self._clock = clock
-        self._settings = settings
-        self.is_live = is_live
-        self._is_known = is_known
-
-    def remove_before_run(
-        self, hypervisor: Hypervisor, platform: PlatformId, snapshots: Iterable[SnapshotInfo], *, log: TaskLog
-    ) -> None:
-        """Remove the orphans among a VM's snapshots, and all on its platform where the journal knows of any.
-
-        Raises:
-            OperationalError: the platform failed.
-        """
-        self._remove_orphans(hypervisor, platform, snapshots, log_of=lambda _: log, unknown_too=False)
-        if self.platforms() & {platform}:
-            self.remove_on_platform(hypervisor, platform, log_of=lambda _: log)
-
-    def platforms(self) -> set[PlatformId]:
-        """Return the platforms on which the journal knows snapshots that no live task owns."""
-        return {where for task, where, _ in self._journal.open_entries() if not self._lives(task)}
-
-    def remove_on_platform(
-        self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf, unknown_too: bool = False
-    ) -> int:
-        """Remove every orphan on a platform and settle its journal; return how many were removed.
-
-        Args:
-            hypervisor: a session on the platform.
-            platform: its key.
-            log_of: where to say what was found of a task.
-            unknown_too: True removes also those of tasks that this catalog has never known.
-        """
-        ended = [
-            (task, vm)
-            for task, where, vm in self._journal.open_entries()
-            if where == platform and not self._lives(task)
-        ]
-        found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
-        removed = self._remove_orphans(hypervisor, platform, found, log_of=log_of, unknown_too=unknown_too)
-        there = {owner_of(snapshot) for snapshot in found}
-        switched = {snapshot.vm for snapshot in found if _is_for_tracking(snapshot) and snapshot.id not in removed}
-        for task, vm in ended:
-            if vm not in switched if task.startswith(_TRACKING) else task not in there:
-                close_entry(self._journal, task)
-        return len(removed)
-
-    def _remove_orphans(
-        self,
-        hypervisor: Hypervisor,
-        platform: PlatformId,
-        snapshots: Iterable[SnapshotInfo],
-        *,
-        log_of: LogOf,
-        unknown_too: bool,
-    ) -> set[SnapshotId]:
-        """Remove the orphans among some snapshots and return those that are gone."""
-        removed = set()
-        for snapshot in snapshots:
-            owners = self._owners(snapshot, platform)
-            if not owners or any(self._lives(owner) for owner in owners):
-                continue
-            owner = owners[0]
-            log = log_of(TaskId(owner.removeprefix(_TRACKING)))
-            if not (unknown_too or self._is_journalled(owner) or self._is_known(owner)):
-                log.warning(messages.ORPHAN_UNKNOWN, name=snapshot.name)
-            elif self._remove(hypervisor, snapshot, owner, log):
-                removed.add(snapshot.id)
-        return removed
-
-    def _owners(self, snapshot: SnapshotInfo, platform: PlatformId) -> list[TaskId]:
-        """Return the journal's keys for which a snapshot may have been made; empty when it is not ours."""
-        owner = owner_of(snapshot)
-        if owner is None or not _is_for_tracking(snapshot):
-            return [owner] if owner is not None else []
-        entries = self._journal.open_entries()
-        switching = [
-            task
-            for task, where, vm in entries
-            if task.startswith(_TRACKING) and where == platform and vm == snapshot.vm
-        ]
-        return switching or [owner]
-
-    def _lives(self, key: TaskId) -> bool:
-        return self.is_live(TaskId(key.removeprefix(_TRACKING)))
-
-    def _is_journalled(self, key: TaskId) -> bool:
-        return any(task == key for task, _, _ in self._journal.open_entries())
-
-    def _remove(self, hypervisor: Hypervisor, snapshot: SnapshotInfo, owner: TaskId, log: TaskLog) -> bool:
-        try:
-            hypervisor.remove_snapshot(
-                snapshot.vm, snapshot.id, deadline_s=self._settings.snapshot_removal_deadline_s
-            )
-        except SnapshotFailed as error:
-            log.error(messages.ORPHAN_LEFT, name=snapshot.name, detail=error)
-            return False
-        if not _is_for_tracking(snapshot):  # there may be another of that VM
-            close_entry(self._journal, owner)
-        log.info(messages.ORPHAN_REMOVED, name=snapshot.name)
-        return True
-
-
-def owner_of(snapshot: SnapshotInfo) -> TaskId | None:
-    """Return the task that a snapshot of ours was made for; None when it is not ours."""
-    if not snapshot.name.startswith(SNAPSHOT_PREFIX):
-        return None
-    return TaskId(snapshot.name[len(SNAPSHOT_PREFIX) :])
-
-
-def _is_for_tracking(snapshot: SnapshotInfo) -> bool:
-    return snapshot.name.startswith(TRACKING_SNAPSHOT_PREFIX)

@@ -9,6 +9,7 @@ from datetime import datetime
 from app.contract.doctor import Finding, Severity
 from app.contract.transports import ProbedMode
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
+from app.domain.addresses import in_brackets
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
@@ -91,7 +92,7 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
     facts = found.facts = hypervisor.facts
     yield kinds.LoginWorks.about(
         platform.name,
-        address=platform.address,
+        address=in_brackets(platform.address),
         port=platform.port,
         user=platform.user,
         name=facts.full_name,

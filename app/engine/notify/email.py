@@ -11,7 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from app.core.boundedcalls import BoundedCalls
-from app.domain.addresses import BadAddress, ascii_host
+from app.domain.addresses import BadAddress, ascii_host, with_port
 from app.domain.notifications import EmailSettings, MailSecurity
 from app.domain.reasons import reason_of
 from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
@@ -113,7 +113,7 @@ class EmailSink:
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:
-        target = f"{self._settings.host}:{self._settings.port}"
+        target = with_port(self._settings.host, self._settings.port)
         try:
             yield
         except ssl.SSLCertVerificationError as error:

@@ -10,7 +10,7 @@ import msgspec
 
 from app import __version__
 from app.core.boundedcalls import BoundedCalls
-from app.domain.addresses import WebAddress, web_address
+from app.domain.addresses import WebAddress, web_address, with_port
 from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
 from app.domain.reasons import http_reason, reason_of
@@ -135,15 +135,16 @@ class _Connection(http.client.HTTPConnection):
         self.sock = self._context.wrap_socket(self.sock, server_hostname=self._address.host)
 
     def _ask_for_tunnel(self, proxy: Proxy) -> None:
-        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
-        lines = [f"CONNECT {host}:{self._address.port} HTTP/1.1", f"Host: {host}:{self._address.port}"]
+        target = with_port(self._address.host, self._address.port)
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         self.sock.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii"))
         with closing(http.client.HTTPResponse(self.sock, method="CONNECT")) as answer:
             answer.begin()
         if answer.status not in _OK:
-            raise OSError(f"the proxy {proxy.host}:{proxy.port} answered with HTTP status {answer.status}")
+            hop = with_port(proxy.host, proxy.port)
+            raise OSError(f"the proxy {hop} answered with HTTP status {answer.status}")
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -8,13 +8,14 @@ from app.contract.platforms import RegisterPlatform, UpdatePlatform
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.hypervisor import Examinable, Hypervisor
-from app.domain.addresses import BadAddress, ascii_host, is_port
+from app.domain.addresses import LINK_LOCAL, BadAddress, ascii_host, in_brackets, is_port, with_port
 from app.domain.events import PlatformRemoved
 from app.domain.identity import same_uuid
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.domain.tasks import TaskRecord
 from app.engine.errors import (
+    AddressLinkLocal,
     AddressUnusable,
     AlreadyRegistered,
     OtherPlatform,
@@ -133,7 +134,7 @@ class PlatformRegistration:
             return
         for other, known_uuid in self._sessions.sightings.uuids().items():
             if same_uuid(known_uuid, facts.instance_uuid) and (known := self._platforms.get(other)):
-                raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=known.name)
+                raise AlreadyRegistered(what=with_port(platform.address, platform.port), name=known.name)
 
     def _refuse_other(self, platform: Platform, facts: PlatformFacts, *, is_confirmed_same: bool) -> None:
         is_same = same_uuid(self._sessions.sightings.uuids().get(platform.id), facts.instance_uuid)
@@ -147,7 +148,7 @@ class PlatformRegistration:
             if other.id == platform.id:
                 continue
             if (other.address, other.port) == (platform.address, platform.port):
-                raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=other.name)
+                raise AlreadyRegistered(what=with_port(platform.address, platform.port), name=other.name)
             if other.name == platform.name:
                 raise AlreadyRegistered(what=PLATFORM_NAMED.fill(platform=platform.name), name=other.name)
 
@@ -156,7 +157,7 @@ def _changed(known: Platform, command: UpdatePlatform) -> Platform:
     """Return a platform as it is to become; where it was before is kept.
 
     Raises:
-        AddressUnusable: no connection could be made to the new address.
+        AddressUnusable, AddressLinkLocal: no connection could be made to the new address.
         RequestRefused: the name cannot be used.
     """
     port = known.port if command.port is None else command.port
@@ -180,12 +181,14 @@ def checked_address(address: str, port: int) -> str:
     """Return the address of a platform as it goes on the wire.
 
     Raises:
-        AddressUnusable: no connection could be made to it.
+        AddressUnusable, AddressLinkLocal: no connection could be made to it.
     """
     try:
         host = ascii_host(address)
     except BadAddress as error:
-        raise AddressUnusable(address=address, port=port) from error
+        if error.reason is LINK_LOCAL:
+            raise AddressLinkLocal(address=address) from error
+        raise AddressUnusable(address=in_brackets(address), port=port) from error
     if not is_port(port):
-        raise AddressUnusable(address=address, port=port)
+        raise AddressUnusable(address=in_brackets(address), port=port)
     return host

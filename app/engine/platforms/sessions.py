@@ -92,5 +92,9 @@ class Sessions:
         except OperationalError as error:
             self.sightings.failed(platform, error)
             raise
-        self.sightings.reached(platform, hypervisor.facts)
+        try:
+            self.sightings.reached(platform, hypervisor.facts)
+        except BaseException:  # whatever it is, no session is left on the platform
+            hypervisor.close()
+            raise
         return hypervisor

@@ -24,9 +24,13 @@ class EngineSettings:
     audit_block_bytes: int = 64 * 1024
     """Size of one audited block; change tracking counts in areas of this size."""
     snapshot_removal_deadline_s: float = 3600.0
-    """How long removing a snapshot, with consolidation, may take in all."""
+    """How long removing a snapshot, with consolidation, may stand still or fail; what moves is waited for."""
     snapshot_removal_pause_s: float = 5.0
     """Pause before a failed removal is tried again."""
+    removal_after_stop_s: float = 30.0
+    """How long a task that was asked to stop still waits for the removal of its snapshot, which then goes on."""
+    removal_moment_s: float = 60.0
+    """How long the removal of a snapshot is waited for where no task needs it."""
     platform_outage_s: float = 300.0
     """How long a task waits for a platform that cannot be reached (``platform_wait_s``); 0: not at all."""
     traffic_interval_s: float = 1.0

@@ -19,7 +19,7 @@ from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
 from app.domain.tasks import RestoreTrace, TaskRecord
 from app.engine import messages
-from app.engine.backup.snapshots import SnapshotRemover
+from app.engine.backup.orphans import SnapshotRemover
 from app.engine.errors import TaskInterrupted
 from app.engine.log.journal import Journal
 from app.engine.platforms.identification import note_created

@@ -65,7 +65,7 @@ def _summary(host: "HostSystem") -> vim.host.Summary:
         quickStats=vim.host.Summary.QuickStats(overallCpuUsage=900, overallMemoryUsage=16384, uptime=1_000_000),
         overallStatus="green",
         rebootRequired=False,
-        managementServerIp="127.0.0.1" if host.world.spec.is_vcenter else None,
+        managementServerIp=host.world.spec.address if host.world.spec.is_vcenter else None,
     )
 
 
@@ -116,19 +116,29 @@ def _config(host: "HostSystem") -> vim.host.ConfigInfo:
 
 def _nic_uses(host: "HostSystem") -> list[vim.host.VirtualNicManager.NetConfig]:
     """Return what the VMkernel adapters are tagged for."""
-    address = host.world.spec.backup_address
-    if address is None:
-        return []
-    spec = vim.host.VirtualNic.Specification(
-        ip=vim.host.IpConfig(dhcp=False, ipAddress=address, subnetMask="255.0.0.0")
-    )
+    spec = host.world.spec
+    uses = [_nic_use("management", "vmk0", "Management Network", spec.management_address or spec.address)]
+    if spec.backup_address is not None:
+        uses.append(_nic_use("vSphereBackupNFC", "vmk1", "Backup", spec.backup_address))
+    return uses
+
+
+def _nic_use(use: str, device: str, portgroup: str, address: str) -> vim.host.VirtualNicManager.NetConfig:
+    if ":" in address:
+        listed = vim.host.IpConfig.IpV6Address(ipAddress=address, prefixLength=64, origin="manual")
+        addresses = vim.host.IpConfig.IpV6AddressConfiguration(ipV6Address=[listed])
+        ip = vim.host.IpConfig(dhcp=False, ipV6Config=addresses)
+    else:
+        ip = vim.host.IpConfig(dhcp=False, ipAddress=address, subnetMask="255.0.0.0")
     nic = vim.host.VirtualNic(
-        device="vmk1", key="vSphereBackupNFC.key-vim.host.VirtualNic-vmk1", portgroup="Backup", spec=spec
+        device=device,
+        key=f"{use}.key-vim.host.VirtualNic-{device}",
+        portgroup=portgroup,
+        spec=vim.host.VirtualNic.Specification(ip=ip),
     )
-    config = vim.host.VirtualNicManager.NetConfig(
-        nicType="vSphereBackupNFC", multiSelectAllowed=True, candidateVnic=[nic], selectedVnic=[nic.key]
+    return vim.host.VirtualNicManager.NetConfig(
+        nicType=use, multiSelectAllowed=True, candidateVnic=[nic], selectedVnic=[nic.key]
     )
-    return [config]
 
 
 def datastore_capabilities() -> vim.host.DatastoreSystem.Capabilities:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Self
 
 from app.core.clock import Clock, SystemClock
+from app.simulator.listening import family_of
 from app.simulator.nfc.abandoned import AbandonedSessions
 from app.simulator.nfc.authd import Authd
 from app.simulator.nfc.errors import ProtocolViolation
@@ -124,7 +125,7 @@ class NfcServer:
             OSError: the port is taken.
         """
         self._stopping.clear()
-        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
+        self._listener = socket.create_server((host, port), family=family_of(host), backlog=_BACKLOG)
         self._acceptor = threading.Thread(
             target=self._accept, args=(self._listener,), name="nfc-accept", daemon=True
         )

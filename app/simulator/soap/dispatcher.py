@@ -56,7 +56,7 @@ class Dispatcher:
         self._version = RELEASES[world.spec.version].interface
         self._serializer = serializer_for(self._version)
 
-    def answer(self, body: bytes, *, action: str, cookie: str | None, address: str) -> Reply:
+    def answer(self, body: bytes, *, action: str, cookie: str | None, address: str, agent: str = "") -> Reply:
         """Answer the body of a POST; whatever it holds, there is an answer.
 
         Args:
@@ -64,9 +64,13 @@ class Dispatcher:
             action: the SOAPAction header, which names the client's API version.
             cookie: value of the session cookie, if the client sent one.
             address: the client's address.
+            agent: what the client calls itself.
+
+        Raises:
+            OutOfSessions: there are as many sessions as may be.
         """
         serializer = self._serializer
-        with self._world.sessions.use(cookie, address) as session:
+        with self._world.sessions.use(cookie, address, agent) as session:
             fresh = None if session.cookie == cookie else session.cookie
             try:
                 serializer = self._client_serializer(action)

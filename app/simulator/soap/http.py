@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from app.simulator.client_sessions import COOKIE_NAME, ClientSessions
+from app.simulator.client_sessions import COOKIE_NAME, ClientSessions, OutOfSessions
+from app.simulator.listening import family_of
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.tls import TlsIdentity
 
@@ -38,7 +39,7 @@ class FolderHandler(Protocol):
 
 
 class HttpsServer:
-    """Accepts connections on 127.0.0.1 and gives each a thread.
+    """Accepts connections on an address of this machine and gives each a thread.
 
     Thread: :meth:`start` and :meth:`stop` one at a time.
 
@@ -85,14 +86,14 @@ class HttpsServer:
         with self._lock:
             return len(self._connections)
 
-    def start(self, port: int = 0) -> None:
+    def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listen and accept; port 0 takes a free one.
 
         Raises:
             OSError: the port is taken.
         """
         self._stopping.clear()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        self._listener = socket.create_server((host, port), family=family_of(host), backlog=_BACKLOG)
         self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), name="sim-https-accept")
         self._acceptor.start()
 
@@ -181,12 +182,17 @@ class RequestHandler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path.rstrip("/") not in ("/sdk", "/sdk/vimService"):
             self.reply(404, b"", "text/plain")
             return
-        reply = self._https.dispatcher.answer(
-            body,
-            action=self.headers.get("SOAPAction", ""),
-            cookie=self.session_cookie,
-            address=str(self.client_address[0]),
-        )
+        try:
+            reply = self._https.dispatcher.answer(
+                body,
+                action=self.headers.get("SOAPAction", ""),
+                cookie=self.session_cookie,
+                address=str(self.client_address[0]),
+                agent=self.headers.get("User-Agent", ""),
+            )
+        except OutOfSessions:
+            self.reply(503, b"", "text/plain")
+            return
         if reply.body is None:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)

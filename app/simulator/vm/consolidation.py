@@ -4,6 +4,7 @@ from pyVmomi import vim
 
 from app.simulator.calls import Call
 from app.simulator.progress import TaskProgress
+from app.simulator.slowness import RemovalPace
 from app.simulator.storage import StorageError
 from app.simulator.vm import files
 from app.simulator.vm.machine import Machine
@@ -13,6 +14,8 @@ from app.simulator.vm.snapshot_files import delete_snapshot, save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.stun import stunned
+
+_LOOK_S = 0.01
 
 
 def remove(vm: Machine, snapshot: Snapshot, call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
@@ -89,16 +92,36 @@ def _merge(vm: Machine, progress: TaskProgress, *, strict: bool = False) -> None
         vmodl.MethodFault: in a strict merge, when a file is in use or the space does not suffice.
     """
     failure: StorageError | None = None
-    with stunned(vm):
-        for done, tree in enumerate(list(vm.trees.values()), start=1):
+    trees = list(vm.trees.values())
+    slowness = vm.world.faults.slowness_of_removals(vm.name, vm.moid)
+    for done, tree in enumerate(trees, start=1):
+        if slowness is not None:
+            _take_long(vm, progress, (done - 1) / len(trees), done / len(trees))
+        with stunned(vm):
             try:
                 tree.consolidate()
             except StorageError as error:
                 failure = error
-            progress.report(20 + 70 * done // len(vm.trees))
-        with as_vim_faults(str(files.home_of(vm.config))):
-            vm.apply_tracking()
+        if slowness is None:
+            progress.report(20 + 70 * done // len(trees))
+        elif slowness.pace is RemovalPace.DISK_BY_DISK:
+            show_present_files(vm)
+    with stunned(vm), as_vim_faults(str(files.home_of(vm.config))):
+        vm.apply_tracking()
     show_present_files(vm)
     if failure is not None and strict:
         with as_vim_faults(str(files.home_of(vm.config))):
             raise failure
+
+
+def _take_long(vm: Machine, progress: TaskProgress, begin: float, end: float) -> None:
+    """Let a part of a merge last as long as a test wants, by the simulator's clock, or until it no longer does."""
+    clock = vm.world.clock
+    began = clock.monotonic()
+    while (slowness := vm.world.faults.slowness_of_removals(vm.name, vm.moid)) is not None:
+        part = (clock.monotonic() - began) / (slowness.seconds * (end - begin))
+        if part >= 1:
+            return
+        if slowness.pace is RemovalPace.BY_PROGRESS:
+            progress.report(20 + int(70 * (begin + (end - begin) * part)))
+        progress.pause(_LOOK_S)

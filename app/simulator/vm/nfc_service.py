@@ -13,7 +13,6 @@ from app.simulator.vm.values import disks_of
 from app.simulator.wellknown import well_known
 from app.simulator.world import World, WorldObject
 
-LOOPBACK = "127.0.0.1"
 """Where every host of the simulator is reached, whatever it is called."""
 
 
@@ -97,10 +96,14 @@ class NfcService(WorldObject):
         machine.create_missing_disks()
         return self._ticket(machine, key, writable=writable)
 
+    def _host_of_tickets(self) -> str | None:
+        spec = self.world.spec
+        return spec.ticket_host or spec.backup_address or (spec.address if spec.is_vcenter else None)
+
     def _ticket(self, machine: Machine, key: int | None, *, writable: bool) -> vim.HostServiceTicket:
         session_id: Any = self.world.tickets.issue(machine.moid, key, writable=writable)
         return vim.HostServiceTicket(
-            host=self.world.spec.backup_address or (LOOPBACK if self.world.spec.is_vcenter else None),
+            host=self._host_of_tickets(),
             port=self.world.nfc_port,
             sslThumbprint=self.world.host_thumbprint_sha1,
             service=nfc_service_name(self.world),

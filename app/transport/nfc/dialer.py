@@ -7,6 +7,7 @@ from typing import Final
 from app.core.access import AccessMode, DiskAddress, HostsInMaintenance, NfcTicket, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
+from app.domain.addresses import with_port
 from app.domain.errors import DiskAccessFailed, LoginRefused, OperationalError, PlatformUnreachable
 from app.domain.messages import Message
 from app.domain.reasons import reason_of
@@ -22,10 +23,12 @@ from app.transport.errors import (
     HandshakeFailed,
     HostCertificateMismatch,
     HostInMaintenance,
+    HostNameUnresolved,
     HostRefusal,
     LinkFailure,
     LinkUnreachable,
     MalformedAnswer,
+    NameNotResolved,
     PortBlocked,
     ProtocolViolated,
     ReadNotPermitted,
@@ -40,6 +43,7 @@ from app.transport.nfc import wire
 from app.transport.nfc.authd import CertificateUnexpected, ServiceNotOffered, TicketNotAccepted, authenticate
 from app.transport.nfc.session import BufferRefused, HostWords, NfcSession
 from app.transport.options import MIB, TransportOptions
+from app.transport.reasons import NONE_KNOWN
 
 _BUFFER_SIZES = (2 * MIB, 512 * 1024, 64 * 1024)
 """Sizes of the transfer buffer to ask for. A fragment fills a buffer at most, so large ones save round trips."""
@@ -273,14 +277,42 @@ class NfcDialer:
 
     def _connect(self, ticket: NfcTicket) -> Link:
         try:
-            return Link.connect(
-                ticket.host, ticket.port, timeout_s=self.options.connect_timeout_s, cancel=self.cancel
-            )
+            return self._link(ticket, ticket.host)
+        except NameNotResolved as failure:
+            return self._connect_by_address(ticket, failure)
         except LinkUnreachable as failure:
             place = {"host": ticket.host, "port": ticket.port, "detail": failure}
             if ticket.known_as:
                 raise self.attempt.error(BackupNetworkBlocked, known_as=ticket.known_as, **place) from failure
             raise self.attempt.error(PortBlocked, **place) from failure
+
+    def _link(self, ticket: NfcTicket, host: str) -> Link:
+        return Link.connect(
+            host,
+            ticket.port,
+            timeout_s=self.options.connect_timeout_s,
+            cancel=self.cancel,
+            known_as=ticket.host,
+        )
+
+    def _connect_by_address(self, ticket: NfcTicket, unresolved: NameNotResolved) -> Link:
+        """Connect to a host, whose name is not known here, at the addresses for its management."""
+        failure: LinkUnreachable = unresolved
+        for address in ticket.management_addresses:
+            try:
+                link = self._link(ticket, address)
+            except LinkUnreachable as error:
+                failure = error
+                continue
+            self._note(messages.DIALLED_BY_ADDRESS.fill(host=ticket.host, address=address, reason=unresolved))
+            return link
+        raise self.attempt.error(
+            HostNameUnresolved,
+            host=ticket.host,
+            port=ticket.port,
+            addresses=", ".join(ticket.management_addresses) or NONE_KNOWN,
+            detail=failure,
+        ) from unresolved
 
     def _open_file(self, session: NfcSession) -> wire.OpenedFile:
         flags = wire.READ_ONLY_FLAGS if self._access is AccessMode.READ else wire.READ_WRITE_FLAGS
@@ -307,7 +339,7 @@ def _facts(ticket: NfcTicket, said: HostWords) -> str:
         "library": ticket.library_version,
         "versions": said.versions,
         "service": ticket.service,
-        "ticket": f"{ticket.host}:{ticket.port}",
+        "ticket": with_port(ticket.host, ticket.port),
         "known as": ticket.known_as or ticket.host,
         "thumbprint": ticket.thumbprint_sha1,
     }

@@ -10,10 +10,12 @@ from app.contract.overview import OverdueVm, Overview, StandbyGauge
 from app.contract.tasks import TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import Concern, ConcernKind
+from app.domain.states import TaskState
 from app.domain.units import filled
 from app.views import formatting
 from app.views.frame.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.icons import Glyph
+from app.views.tasks.lines import task_pill
 from app.views.widgets.entries import Entry
 from app.views.widgets.gauge import gauge_color
 from app.views.words import failure_text, row_error_message, state_word, task_kind_word
@@ -114,7 +116,8 @@ def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
 def running_entry(row: TaskRow) -> Entry:
     """Return a running task with its part done, speed and time left."""
     progress, speed = row.progress, row.read_bytes_per_s
-    parts = [formatting.percent(progress.fraction) if progress.total_bytes else state_word(row.state)]
+    is_moved = progress.total_bytes and row.state is not TaskState.REMOVING_SNAPSHOT
+    parts = [formatting.percent(progress.fraction) if is_moved else task_pill(row).text]
     if speed is not None:
         parts.append(formatting.speed(speed))
         if (left_s := progress.seconds_left(speed)) is not None:

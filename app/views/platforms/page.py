@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QMenu
 from app.contract.base import Query
 from app.contract.doctor import ExaminePlatform, ReportPlatform
 from app.contract.platforms import ListPlatformRows, PlatformRow, RemovePlatform
+from app.domain.addresses import with_port
 from app.domain.changes import Subject
 from app.models.rows import Column
 from app.views import formatting
@@ -204,4 +205,4 @@ class PlatformsPage(ListPage[PlatformRow]):
 
 
 def _address(row: PlatformRow) -> str:
-    return f"{row.platform.address}:{row.platform.port}"
+    return with_port(row.platform.address, row.platform.port)

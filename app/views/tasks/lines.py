@@ -56,6 +56,10 @@ def with_sample(row: TaskRow, sample: TaskProgress) -> TaskRow:
 
 def task_pill(row: TaskRow) -> Pill:
     """Return how a task's state is drawn; restores have words of their own."""
+    percent = row.progress.platform_percent
+    if row.state is TaskState.REMOVING_SNAPSHOT and percent is not None:
+        pill = state_pill(row.state)
+        return Pill(f"{pill.text} {formatting.percent(percent / 100)}", pill.tone, percent / 100)
     fraction = row.progress.fraction if row.state in _MOVING and row.progress.total_bytes else None
     pill = state_pill(row.state, fraction)
     word = _RESTORE_WORDS.get(row.state) if row.kind is TaskKind.RESTORE else None

@@ -43,7 +43,7 @@ def address_problem(text: str) -> str:
     if not address:
         return QCoreApplication.translate("Checks", "Enter the address.")
     if _is_ip(address):
-        return ""
+        return _ip_problem(address)
     if "/" in address or "@" in address or "?" in address:
         return QCoreApplication.translate(
             "Checks", "Enter only the name or IP address, without https://, account or path."
@@ -76,6 +76,16 @@ def directory_problem(text: str) -> str:
     if not Path(path).is_absolute():
         return QCoreApplication.translate(
             "Checks", "Enter the whole path from the root of this machine, or choose the directory."
+        )
+    return ""
+
+
+def _ip_problem(address: str) -> str:
+    try:
+        ascii_host(address)
+    except BadAddress:
+        return QCoreApplication.translate(
+            "Checks", "This address (fe80…) is known on one network only; enter the name or another address."
         )
     return ""
 

@@ -328,3 +328,10 @@ def test_restores_have_words_of_their_own(
     assert task_pill(task(state=TaskState.PREPARING, kind=TaskKind.RESTORE)).text == "准备中"
     assert task_pill(task(state=TaskState.PREPARING)).text == "备份准备"
     assert task_pill(task(done_gb=10)).text == "执行中 25.0%"
+
+
+def test_a_snapshot_that_is_being_removed_shows_how_far_the_platform_is(qapp: QApplication) -> None:
+    removing = task(state=TaskState.REMOVING_SNAPSHOT)
+    assert task_pill(removing).text == "Removing snapshot"
+    told = replace(removing, progress=replace(removing.progress, platform_percent=40))
+    assert (task_pill(told).text, task_pill(told).fraction) == ("Removing snapshot 40.0%", 0.4)

@@ -160,6 +160,13 @@ def test_back_task_shows_what_the_documented_page_shows(ctl: Ctl) -> None:
     assert not any(state.is_final for state in asked.states)
 
 
+def test_back_task_shows_how_far_the_platform_is_with_removing_a_snapshot(ctl: Ctl) -> None:
+    read = replace(progress(1024 * MIB, 1024 * MIB), platform_percent=40)
+    ctl.engine.answer(ListTasks, (task("a", TaskState.REMOVING_SNAPSHOT, progress=read),))
+    assert "RemoveSnap" in ctl("back", "task")[1]
+    assert " 40.0%" in ctl("back", "task")[1]
+
+
 def test_every_state_has_a_stage(ctl: Ctl) -> None:
     ctl.engine.answer(ListTasks, tuple(task(f"t{state.value}", state) for state in TaskState))
     assert ctl("back", "task")[0] == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.addresses import BadAddress, ascii_host, is_local, web_address
+from app.domain.addresses import LINK_LOCAL, BadAddress, ascii_host, is_local, web_address, with_port
 from app.domain.notifications import EmailSettings, MailSecurity, NotificationSettings, WebhookSettings
 
 
@@ -122,3 +122,28 @@ def test_a_mail_server_that_cannot_be_named_is_refused(host: str) -> None:
 )
 def test_what_is_near_needs_no_proxy(host: str, *, local: bool) -> None:
     assert is_local(host) is local
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        (" [2001:DB8:0:0::00A] ", "2001:db8::a"),
+        ("2001:db8::a", "2001:db8::a"),
+        ("192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_an_ip_address_has_one_form_however_it_is_typed(typed: str, known: str) -> None:
+    assert ascii_host(typed) == known
+
+
+@pytest.mark.parametrize("typed", ["fe80::1", "[fe80::1%eth0]", "fe80::1%25eth0", "::1%lo"])
+def test_an_address_of_one_interface_is_refused_with_the_reason(typed: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        ascii_host(typed)
+    assert caught.value.reason is LINK_LOCAL
+
+
+def test_a_port_follows_an_ipv6_address_in_brackets() -> None:
+    assert (with_port("::1", 443), with_port("vc.lab", 443)) == ("[::1]:443", "vc.lab:443")

@@ -40,6 +40,7 @@ def test_the_states_come_in_the_documented_order(lab: EngineLab) -> None:
         TaskState.QUERYING_CHANGES,
         TaskState.CHECKING_DATA,
         TaskState.RUNNING,
+        TaskState.REMOVING_SNAPSHOT,
         TaskState.COMPLETED,
     ]
 

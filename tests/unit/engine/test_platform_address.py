@@ -1,5 +1,6 @@
 """Addresses of platforms that cannot be one: refused with the address in the sentence, whichever way they come."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from app.contract.platforms import InspectServer, RegisterPlatform, TryPlatform
 from app.domain.errors import PlatformUnreachable
 from app.engine.doctor.platform import probe_port
-from app.engine.errors import AddressUnusable
+from app.engine.errors import AddressLinkLocal, AddressUnusable
+from app.engine.platforms.registration import checked_address
 from app.vsphere.certificates import fetch_certificate
 from tests.support.engine_lab import EngineLab
 from tests.support.local_hypervisor import PASSWORD
@@ -48,3 +50,15 @@ def test_a_name_that_was_kept_by_an_earlier_version_is_unreachable_and_no_bug(ad
     with pytest.raises(PlatformUnreachable):
         fetch_certificate(address)
     assert probe_port(address, 902)
+
+
+@pytest.mark.parametrize("address", ["fe80::1", "[fe80::1%eth0]"])
+def test_an_address_of_one_interface_is_refused_with_its_reason(tmp_path: Path, address: str) -> None:
+    with EngineLab(tmp_path) as lab, pytest.raises(AddressLinkLocal, match="one network only"):
+        lab.engine.ask(InspectServer(address=address, port=443))
+
+
+def test_an_ipv6_address_is_the_same_with_and_without_brackets(tmp_path: Path) -> None:
+    assert checked_address("[2001:DB8::0:1]", 443) == checked_address("2001:db8::1", 443) == "2001:db8::1"
+    with pytest.raises(AddressUnusable, match=re.escape("[2001:db8::1::]:443")):
+        checked_address("2001:db8::1::", 443)
