@@ -1,0 +1,195 @@
+"""Disks that are attached to the VM that this program runs in: noted before, detached whatever happens.
+
+An entry of the journal names the VM by its instance UUID, the place on its controller, the file and the UUID of
+the disk; only what fits all of them is ever detached, and no file is ever deleted. Three nets catch an attachment:
+the transport that asked for it lets go of it; the journal remembers it across a crash; and what is left is
+detached at the start, before a run and after a failure, and before the snapshot is removed whose file it is.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from app.core.access import (
+    AttachedDisks,
+    Attachment,
+    DiskAddress,
+    DiskAttacher,
+    DiskTransports,
+    LetsGoOfDisks,
+)
+from app.core.clock import Clock
+from app.core.context import TaskContext
+from app.core.hypervisor import AttachesDisks, Hypervisor
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError
+from app.domain.ids import PlatformId, TaskId
+from app.engine.platforms import messages
+from app.engine.ports import AttachmentJournal
+from app.engine.program.settings import EngineSettings
+
+_log = logging.getLogger(__name__)
+
+LogOf = Callable[[TaskId], TaskLog]
+"""Gives the log in which something about a task is said."""
+
+
+class Attachments:
+    """Attaches and detaches disks, each with an entry in the journal.
+
+    Attributes:
+        is_live: returns whether a task is running in this process.
+
+    Thread: any. ``_turn`` is held while the VM that this program runs in is changed: two changes at a time would
+    choose the same place, and a host refuses the second one.
+    """
+
+    def __init__(
+        self,
+        journal: AttachmentJournal,
+        transports: DiskTransports,
+        clock: Clock,
+        settings: EngineSettings,
+        *,
+        is_live: Callable[[TaskId], bool],
+    ) -> None:
+        self._journal = journal
+        self._transports = transports
+        self._clock = clock
+        self._settings = settings
+        self._turn = threading.Lock()
+        self.is_live = is_live
+
+    def for_task(self, hypervisor: Hypervisor, platform: PlatformId, context: TaskContext) -> AttachedDisks | None:
+        """Return what attaches disks for a task, None where the platform cannot do that."""
+        if not isinstance(hypervisor, AttachesDisks):
+            return None
+        return _TaskAttachments(self, hypervisor.disk_attacher, platform, context)
+
+    def platforms(self) -> set[PlatformId]:
+        """Return the platforms on which disks may be attached that no live task reads."""
+        return {platform for task, platform, _ in self._journal.open_entries() if not self.is_live(task)}
+
+    def detach_left(self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf) -> int:
+        """Detach every disk on a platform that no live task reads; return how many there were.
+
+        What cannot be detached is logged and stays in the journal.
+        """
+        left = [
+            (task, attachment)
+            for task, where, attachment in self._journal.open_entries()
+            if where == platform and not self.is_live(task)
+        ]
+        if not left or not isinstance(hypervisor, AttachesDisks):
+            return 0
+        attacher, detached = hypervisor.disk_attacher, 0
+        for task, attachment in left:
+            log = log_of(task)
+            try:
+                if isinstance(self._transports, LetsGoOfDisks):
+                    self._transports.let_go(attachment, log)
+                with self._turn:
+                    was_there = attacher.detach(attachment)
+            except OperationalError as error:
+                log.error(messages.ATTACHMENT_LEFT, path=attachment.path, detail=error)
+                continue
+            self._close(task, attachment)
+            if was_there:
+                detached += 1
+                log.info(messages.LEFT_DETACHED, path=attachment.path, machine=attachment.machine_name)
+        return detached
+
+    def attach(
+        self,
+        attacher: DiskAttacher,
+        platform: PlatformId,
+        context: TaskContext,
+        bios_uuids: Sequence[str],
+        disk: DiskAddress,
+    ) -> Attachment:
+        """Plan, note and attach; see :class:`app.core.access.AttachedDisks`."""
+        context.cancel.check()
+        planned: Attachment | None = None
+        try:
+            with self._turn:
+                planned = self._with_controller(attacher.plan(bios_uuids, disk))
+                self._journal.opened(context.task, platform, planned)
+                attacher.attach(planned)
+        except BaseException:  # also a bug or an interrupt must not leave a disk attached
+            if planned is not None:
+                self.detach(attacher, context, planned)
+            raise
+        context.log.info(
+            messages.DISK_ATTACHED,
+            path=planned.path,
+            machine=planned.machine_name,
+            bus=planned.bus,
+            unit=planned.unit,
+        )
+        return planned
+
+    def _with_controller(self, planned: Attachment) -> Attachment:
+        """Note that a controller is ours which another attachment of ours has brought along."""
+        shared = any(
+            entry.owns_controller and (entry.machine_uuid, entry.bus) == (planned.machine_uuid, planned.bus)
+            for _, _, entry in self._journal.open_entries()
+        )
+        return replace(planned, owns_controller=planned.owns_controller or shared)
+
+    def detach(self, attacher: DiskAttacher, context: TaskContext, attachment: Attachment) -> None:
+        """Detach within a deadline of its own, also for a task that is cancelled."""
+        with context.cancel.shield():
+            try:
+                was_there = self._detached(attacher, context.log, attachment)
+            except OperationalError as error:
+                context.log.error(messages.ATTACHMENT_LEFT, path=attachment.path, detail=error)
+                return
+        self._close(context.task, attachment)
+        if was_there:
+            context.log.info(messages.DISK_DETACHED, path=attachment.path, machine=attachment.machine_name)
+
+    def _detached(self, attacher: DiskAttacher, log: TaskLog, attachment: Attachment) -> bool:
+        """Detach, trying again until the deadline; return whether there was something to detach.
+
+        Raises:
+            OperationalError: it may still be attached.
+        """
+        pause_s = self._settings.snapshot_removal_pause_s
+        deadline = self._clock.monotonic() + self._settings.snapshot_removal_deadline_s
+        while True:
+            try:
+                with self._turn:
+                    return attacher.detach(attachment)
+            except OperationalError as error:
+                if not error.retryable or self._clock.monotonic() + pause_s >= deadline:
+                    raise
+                log.warning(messages.DETACHING_AGAIN, path=attachment.path, detail=error)
+            self._clock.sleep(pause_s)
+
+    def _close(self, task: TaskId, attachment: Attachment) -> None:
+        """Take what is detached out of the journal; an entry that stays for now does no harm."""
+        try:
+            self._journal.closed(task, attachment)
+        except OperationalError as error:
+            _log.error("the journal of attached disks could not be written: %s", error)
+
+
+class _TaskAttachments:
+    """The disks that one task attaches; fulfils ``AttachedDisks``. Thread: any."""
+
+    def __init__(
+        self, attachments: Attachments, attacher: DiskAttacher, platform: PlatformId, context: TaskContext
+    ) -> None:
+        self._attachments = attachments
+        self._attacher = attacher
+        self._platform = platform
+        self._context = context
+
+    def attach(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+        """Attach a disk to the VM that this program runs in."""
+        return self._attachments.attach(self._attacher, self._platform, self._context, bios_uuids, disk)
+
+    def detach(self, attachment: Attachment) -> None:
+        """Detach it."""
+        self._attachments.detach(self._attacher, self._context, attachment)
