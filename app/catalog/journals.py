@@ -85,7 +85,9 @@ class AttachmentJournalStore:
     def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, Attachment]]:
         """Return what may still be attached, oldest first."""
         table = attachment_journal
-        query = sa.select(table).order_by(table.c.opened_at, table.c.task_id, table.c.bus, table.c.unit)
+        # Without the moment, whose damage must not hide a disk.
+        entry = [column for column in table.c if column.name != "opened_at"]
+        query = sa.select(*entry).order_by(table.c.opened_at, table.c.task_id, table.c.bus, table.c.unit)
         with self._database.read() as connection:
             rows = connection.execute(query)
             return self._database.unreadable.readable(table, rows, _attachment)

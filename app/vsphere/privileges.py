@@ -19,6 +19,8 @@ BACKUP = (
     "VirtualMachine.Provisioning.DiskRandomRead",
     "Datastore.Browse",
     "Datastore.FileManagement",
+    "VirtualMachine.Config.AddExistingDisk",
+    "VirtualMachine.Config.RemoveDisk",
 )
 RESTORE = (
     "System.View",
@@ -60,6 +62,8 @@ _PLACES = (
 """By the beginnings of their ids, the privileges that are needed on what a VM uses; a role on a folder of VMs does
 not reach it."""
 _WITHOUT = {
+    "VirtualMachine.Config.AddExistingDisk": WithoutPrivilege.NO_HOTADD,
+    "VirtualMachine.Config.RemoveDisk": WithoutPrivilege.NO_HOTADD,
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
     "VApp.AssignVM": WithoutPrivilege.NOT_INTO_VAPPS,
     "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,

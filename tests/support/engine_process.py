@@ -1,8 +1,8 @@
 """An engine in a process of its own, to be killed: ``python -m tests.support.engine_process HOME REQUEST [ROOT]``.
 
 Opens the installation in HOME (password file, passphrase from the environment), queues the backup that REQUEST
-(JSON) describes, prints ``started`` when its snapshot may exist soon, then ``ended`` with the state. ROOT stands for
-the root of the file system of the machine that the engine runs on.
+(JSON) describes, prints ``started`` when its snapshot may exist soon, then ``ended`` with the state. ROOT stands
+for the root of the file system of the machine that the engine runs on.
 """
 
 import os
