@@ -5,7 +5,7 @@ import mmap
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
@@ -66,7 +66,7 @@ class DirectFile:
         budget_bytes: int,
         patience_s: float,
         cancel: CancelToken,
-    ) -> Iterator[ReadRequest]:
+    ) -> Generator[ReadRequest, None, None]:
         """Fill the requests' buffers and yield each, in order.
 
         Raises:

@@ -33,10 +33,10 @@ _BY_ID: Final = "dev/disk/by-id"
 _BLOCK: Final = "sys/class/block"
 _HOSTS: Final = "sys/class/scsi_host"
 _SERIAL: Final = re.compile(r"VMware-((?:[0-9a-f]{2}[ -]?){16})$", re.IGNORECASE)
-_APPEARS_WITHIN_S: Final = 30.0
-_SCAN_AFTER_S: Final = 2.0
+APPEARS_WITHIN_S: Final = 30.0
+SCAN_AFTER_S: Final = 2.0
 """Guests notice a new disk by themselves; old LSI Logic drivers have to be told to look."""
-_GONE_WITHIN_S: Final = 10.0
+GONE_WITHIN_S: Final = 10.0
 _PAUSE_S: Final = 0.1
 
 
@@ -99,20 +99,19 @@ class GuestMachine:
         turned = uuid.UUID(bytes=read.bytes_le)
         return tuple(dict.fromkeys((str(turned), str(read))))
 
-    def find(
-        self, attachment: Attachment, cancel: CancelToken, *, within_s: float = _APPEARS_WITHIN_S
-    ) -> GuestDisk:
+    def find(self, attachment: Attachment, cancel: CancelToken) -> GuestDisk:
         """Wait until the guest sees a disk that was attached, and return it.
 
         Raises:
             NotSeen: it does not, or more than one could be it.
             TaskCancelled: cancelled while waiting.
         """
-        limit, scan_at = time.monotonic() + within_s, time.monotonic() + _SCAN_AFTER_S
+        began = time.monotonic()
+        limit, scan_at = began + APPEARS_WITHIN_S, began + SCAN_AFTER_S
         while (found := self._look(attachment)) is None:
             now = time.monotonic()
             if now >= limit:
-                raise NotSeen(GUEST_SHOWS_NONE.fill(uuid=attachment.disk_uuid, seconds=f"{within_s:g}"))
+                raise NotSeen(GUEST_SHOWS_NONE.fill(uuid=attachment.disk_uuid, seconds=f"{APPEARS_WITHIN_S:g}"))
             if now >= scan_at:
                 self._scan()
                 scan_at = limit
@@ -130,7 +129,7 @@ class GuestMachine:
         if disk is None:
             return True
         (disk.controls / "delete").write_text("1", encoding="ascii")
-        limit = time.monotonic() + _GONE_WITHIN_S
+        limit = time.monotonic() + GONE_WITHIN_S
         while self._look(attachment) is not None:
             if time.monotonic() >= limit:
                 return False

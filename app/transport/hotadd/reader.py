@@ -1,6 +1,7 @@
 """Reading a disk that is attached to the VM that this program runs in."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Final
 
 from app.core.access import AttachedDisks, Attachment, DiskAddress
@@ -117,14 +118,15 @@ class HotAddReader:
             patience_s=READ_TIMEOUT_S,
             cancel=self._cancel,
         )
-        while True:
-            try:
-                request = next(reading, None)
-            except OSError as error:
-                raise self._failed(error) from error
-            if request is None:
-                return
-            yield request
+        with closing(reading):
+            while True:
+                try:
+                    request = next(reading, None)
+                except OSError as error:
+                    raise self._failed(error) from error
+                if request is None:
+                    return
+                yield request
 
     def _failed(self, error: OSError) -> DiskAccessFailed:
         if isinstance(error, DeviceStalled):
