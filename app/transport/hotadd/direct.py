@@ -3,11 +3,13 @@
 import itertools
 import mmap
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from app.core.cancel import CancelToken
@@ -17,6 +19,8 @@ from app.transport.ahead import Pull, ReadAhead
 SECTOR_BYTES: Final = 4096
 """What offsets, lengths and buffers are multiples of; enough for devices with large sectors."""
 THREADS: Final = 4
+_PIECE_BYTES: Final = 1024 * 1024
+"""What one call reads."""
 _SLICE_S: Final = 0.25
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
 
@@ -29,11 +33,35 @@ class DeviceTooShort(OSError):
     """The device ends where it should go on."""
 
 
+class _Reading:
+    """A request that is under way on a thread. Once it is abandoned, nothing comes into its buffer any more."""
+
+    def __init__(self, pull: Pull) -> None:
+        self.pull = pull
+        self.future: Future[None] = Future()
+        self._lock = threading.Lock()
+        self._is_abandoned = False
+
+    def deliver(self, offset: int, data: memoryview) -> None:
+        """Put what was read at a place of the disk into the request's buffer, as far as it belongs there."""
+        skipped = max(0, self.pull.offset - offset)
+        target = offset + skipped - self.pull.offset
+        wanted = data[skipped : skipped + len(self.pull.view) - target]
+        with self._lock:
+            if not self._is_abandoned:
+                self.pull.view[target : target + len(wanted)] = wanted
+
+    def abandon(self) -> None:
+        """Leave its buffer to its owner."""
+        with self._lock:
+            self._is_abandoned = True
+
+
 class DirectFile:
     """A block device or a file that is read with direct I/O where its file system can do that.
 
-    Threads read into aligned buffers of our own; only the caller's thread copies into the caller's buffers. A read
-    that hangs in the kernel can therefore be left alone.
+    Threads read into aligned buffers of their own and copy from there, so that a read which hangs in the kernel
+    can be left alone: what it brings in the end goes nowhere.
 
     Thread: one at a time.
     """
@@ -47,8 +75,10 @@ class DirectFile:
         self.capacity_bytes = capacity_bytes
         self._fd = _open(path)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-read")
-        self._free: list[mmap.mmap] = []
-        self._in_flight: deque[tuple[Future[None], mmap.mmap]] = deque()
+        self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
+        for _ in range(THREADS):
+            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
+        self._in_flight: deque[_Reading] = deque()
 
     def size_bytes(self) -> int:
         """Return how large the device is.
@@ -90,7 +120,7 @@ class DirectFile:
                 if not ahead.pulled:
                     return
                 pull = ahead.pulled.popleft()
-                self._end(pull, patience_s, cancel)
+                self._await_oldest(patience_s, cancel)
                 open_bytes -= len(pull.view)
                 yield pull.finish()
         finally:
@@ -106,20 +136,40 @@ class DirectFile:
         if has_ended:
             os.close(fd)
         else:
-            _close_after(fd, [future for future, _ in self._in_flight])
+            _close_after(fd, [reading.future for reading in self._in_flight])
 
     # ---- inside ----------------------------------------------------------------------------------------------
 
     def _begin(self, pull: Pull) -> None:
-        start, end = _whole_sectors(pull)
-        buffer = self._buffer(end - start)
-        needed = pull.offset + len(pull.view) - start
-        reading = self._pool.submit(_fill, self._fd, start, memoryview(buffer)[: end - start], needed)
-        self._in_flight.append((reading, buffer))
+        reading = _Reading(pull)
+        reading.future = self._pool.submit(self._fill, self._fd, reading)
+        self._in_flight.append(reading)
 
-    def _end(self, pull: Pull, patience_s: float, cancel: CancelToken) -> None:
-        """Wait for the oldest read and copy what it brought to where it belongs."""
-        future, buffer = self._in_flight[0]
+    def _fill(self, fd: int, reading: _Reading) -> None:
+        """Read what a request asks for, in whole sectors; run on a thread of the pool.
+
+        Raises:
+            DeviceTooShort: the device ends before.
+            OSError: it cannot be read.
+        """
+        pull = reading.pull
+        end = pull.offset + len(pull.view)
+        position = pull.offset // SECTOR_BYTES * SECTOR_BYTES
+        buffer = self._buffers.get()
+        try:
+            with memoryview(buffer) as view:
+                while position < end:
+                    wanted = min(_PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
+                    count = os.preadv(fd, [view[:wanted]], position)
+                    if not count or (count % SECTOR_BYTES and position + count < end):
+                        raise DeviceTooShort
+                    reading.deliver(position, view[:count])
+                    position += count
+        finally:
+            self._buffers.put(buffer)
+
+    def _await_oldest(self, patience_s: float, cancel: CancelToken) -> None:
+        future = self._in_flight[0].future
         limit = time.monotonic() + patience_s
         while not wait([future], _SLICE_S).done:
             cancel.check()
@@ -127,21 +177,12 @@ class DirectFile:
                 raise DeviceStalled
         future.result()
         self._in_flight.popleft()
-        start, _ = _whole_sectors(pull)
-        skipped = pull.offset - start
-        pull.view[:] = memoryview(buffer)[skipped : skipped + len(pull.view)]
-        self._free.append(buffer)
-
-    def _buffer(self, size_bytes: int) -> mmap.mmap:
-        for index, buffer in enumerate(self._free):
-            if len(buffer) >= size_bytes:
-                return self._free.pop(index)
-        self._free.clear()  # they are too small for what is asked for now
-        return mmap.mmap(-1, max(size_bytes, SECTOR_BYTES))
 
     def _forget(self) -> bool:
-        """Wait a moment for reads that no one wants any more; return whether all have ended."""
-        pending = {future for future, _ in self._in_flight if not future.cancel()}
+        """Give up reads that no one wants any more; return whether all have ended."""
+        for reading in self._in_flight:
+            reading.abandon()
+        pending = {reading.future for reading in self._in_flight if not reading.future.cancel()}
         if wait(pending, _SLICE_S).not_done:
             return False
         self._in_flight.clear()
@@ -168,26 +209,3 @@ def _open(path: Path) -> int:
         if not _DIRECT:
             raise
         return os.open(path, flags)  # some file systems have no direct I/O; what else is wrong shows again
-
-
-def _whole_sectors(pull: Pull) -> tuple[int, int]:
-    end = pull.offset + len(pull.view)
-    return pull.offset // SECTOR_BYTES * SECTOR_BYTES, -(-end // SECTOR_BYTES) * SECTOR_BYTES
-
-
-def _fill(fd: int, offset: int, view: memoryview, needed: int) -> None:
-    """Fill a buffer from a place of a file, as far as the file goes.
-
-    Raises:
-        DeviceTooShort: it ends before what is needed.
-        OSError: it cannot be read.
-    """
-    done = 0
-    with view:
-        while done < len(view):
-            count = os.preadv(fd, [view[done:]], offset + done)
-            done += count
-            if not count or count % SECTOR_BYTES:  # its end
-                break
-    if done < needed:
-        raise DeviceTooShort

@@ -1,4 +1,4 @@
-"""How the engine looks at its machine: its UUID in both orders of bytes, and disks that are found, never guessed."""
+"""How the engine sees its machine: its UUID in two orders of bytes, and disks that are found, never guessed."""
 
 import threading
 from collections.abc import Iterator

@@ -312,6 +312,25 @@ def test_names_are_blurred_whole_and_alike() -> None:
     assert blurred_text(text, names) == "vm-2 on host-2, host-1 and vm-1; webmail and x-web stay"
 
 
+def test_the_doctor_says_that_only_hotadd_needs_a_privilege(lab: RuleLab) -> None:
+    lab.host.add_vm("web")
+    lab.host.privileges = (
+        PrivilegeCheck(
+            privilege="attach",
+            for_backup=True,
+            for_restore=False,
+            is_granted=False,
+            without_it=WithoutPrivilege.NO_HOTADD,
+        ),
+    )
+    (platform,) = lab.engine.ask(ListPlatforms())
+    findings = examined(lab, platform)
+    (notice,) = [finding for finding in findings if finding.code == "doctor.privilege_hotadd"]
+    assert notice.severity is Severity.NOTICE
+    assert "attach: disks are not read by HotAdd" in text(notice)
+    assert {"doctor.can_back_up", "doctor.can_restore"} <= codes(findings)
+
+
 def test_plain_transport_is_off_until_it_is_allowed_and_then_named_by_the_doctor(lab: RuleLab) -> None:
     (platform,) = lab.engine.ask(ListPlatforms())
     assert not platform.allows_plain_transport
