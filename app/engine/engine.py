@@ -166,6 +166,7 @@ class Engine:
             manager=self.manager,
             factory=self.factory,
             recovery=self._recovery,
+            attachments=attachments,
             offers=self.offers,
             notifications=notifications,
             texts=texts,

@@ -17,12 +17,14 @@ from typing import Any
 from pyVmomi import vim, vmodl
 
 from app.core.access import Attachment, DiskAddress
+from app.domain.errors import PrivilegeMissing
 from app.domain.ids import VmId
 from app.vsphere import reasons, tasks
 from app.vsphere.attachability import Machine, Source, chain_of, refuse_unattachable
 from app.vsphere.errors import DiskNotAttachable, DiskNotDetached
 from app.vsphere.faults import FAILURES, error_reason, translated
 from app.vsphere.names import unescaped
+from app.vsphere.privileges import has_privileges
 from app.vsphere.properties import read, read_many
 from app.vsphere.reasons import Unsuitable
 from app.vsphere.session import Connection, VSphereSession
@@ -35,6 +37,8 @@ _ATTACH_S = 300.0
 _DETACH_S = 600.0
 _CONTROLLER_KEY, _DISK_KEY = -101, -102
 """Names of new devices within a specification; the host gives them keys of their own."""
+_NEEDED = ("VirtualMachine.Config.AddExistingDisk", "VirtualMachine.Config.RemoveDisk")
+_FOR_CONTROLLER = "VirtualMachine.Config.AddRemoveDevice"
 _MODE = "independent_nonpersistent"
 
 
@@ -66,6 +70,7 @@ class VSphereAttacher:
         slot = free_slot(machine.devices)
         if slot is None:
             raise Unsuitable(reasons.NO_FREE_PLACE.fill(machine=machine.name))
+        _require(connection, machine, (*_NEEDED, *([_FOR_CONTROLLER] if slot.is_new else [])))
         return Attachment(
             machine=machine.id,
             machine_uuid=machine.instance_uuid,
@@ -207,6 +212,18 @@ class VSphereAttacher:
         tasks.run_task(
             self._session, lambda connection: connection.vm(machine).ReconfigVM_Task(spec=spec), waiting
         )
+
+
+def _require(connection: Connection, machine: Machine, privileges: Sequence[str]) -> None:
+    """Refuse before anything is attached that could not be detached again.
+
+    Raises:
+        PrivilegeMissing: the account lacks one on the machine.
+    """
+    granted = has_privileges(connection, connection.vm(machine.id), privileges)
+    missing = [privilege for privilege in privileges if privilege not in granted]
+    if missing:
+        raise PrivilegeMissing(privilege=", ".join(missing), target=machine.name)
 
 
 def _devices(connection: Connection, machine: VmId) -> list[Any]:

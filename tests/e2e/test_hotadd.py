@@ -11,6 +11,7 @@ from pyVmomi import vim
 from app.cli.demo.stage import Stage
 from app.contract.restore import NewVm, StartRestore
 from app.contract.tasks import CancelTask, TaskReport
+from app.contract.transports import ProbeTransports
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmPlacement
 from app.simulator.releases import RELEASES, Version
@@ -120,6 +121,26 @@ def test_a_restore_is_written_otherwise_and_read_back_by_hotadd(open_fresh_stage
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert "HOTADD is not used: disks are only attached to be read" in explain(report)
     assert any("is read over HOTADD" in line.text for line in report.log), explain(report)
+    assert_nothing_is_left(stage, before)
+
+
+def test_a_probe_attaches_a_still_disk_for_a_moment(open_fresh_stage: OpenStage) -> None:
+    off = VmSpec(name="off-01", disks=(DiskSpec(capacity_bytes=8 * MIB),), powered_on=False)
+    stage = open_fresh_stage(spec("8.0.3", WEB, off, CONSOLE))
+    before = places_of(console(stage))
+    probed = stage.engine.ask(ProbeTransports(platform=stage.platform))
+    (hotadd,) = [mode for mode in probed.modes if mode.mode is HOTADD]
+    assert hotadd.error is None, hotadd.error
+    assert hotadd.bytes_per_s
+    assert_nothing_is_left(stage, before)
+    assert not stage.engine.services.catalog.attachment_journal.open_entries()
+
+
+def test_a_template_is_read_without_a_snapshot(open_fresh_stage: OpenStage) -> None:
+    golden = replace(WEB, template=True, powered_on=False)
+    stage = open_fresh_stage(spec("8.0.3", golden, CONSOLE))
+    before = places_of(console(stage))
+    backed_up(stage, FULL)
     assert_nothing_is_left(stage, before)
 
 

@@ -8,8 +8,10 @@ detached at the start, before a run and after a failure, and before the snapshot
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from app.core.access import (
     AttachedDisks,
@@ -19,10 +21,11 @@ from app.core.access import (
     DiskTransports,
     LetsGoOfDisks,
 )
+from app.core.cancel import CancelToken
 from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.core.hypervisor import AttachesDisks, Hypervisor
-from app.core.tasklog import TaskLog
+from app.core.tasklog import SilentLog, TaskLog
 from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, TaskId
 from app.engine.platforms import messages
@@ -31,8 +34,21 @@ from app.engine.program.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 
+_PROBE_PATIENCE_S = 30.0
+
 LogOf = Callable[[TaskId], TaskLog]
 """Gives the log in which something about a task is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """For whom a disk is attached: a task, or a look at which ways to a disk are open."""
+
+    key: TaskId
+    log: TaskLog
+    cancel: CancelToken
+    patience_s: float
+    """How long detaching is tried again; what is left then is detached later."""
 
 
 class Attachments:
@@ -59,17 +75,38 @@ class Attachments:
         self._clock = clock
         self._settings = settings
         self._turn = threading.Lock()
+        self._probes: set[TaskId] = set()
         self.is_live = is_live
 
     def for_task(self, hypervisor: Hypervisor, platform: PlatformId, context: TaskContext) -> AttachedDisks | None:
         """Return what attaches disks for a task, None where the platform cannot do that."""
+        return self._for(
+            hypervisor,
+            platform,
+            Owner(context.task, context.log, context.cancel, self._settings.snapshot_removal_deadline_s),
+        )
+
+    @contextmanager
+    def for_probe(self, hypervisor: Hypervisor, platform: PlatformId) -> Iterator[AttachedDisks | None]:
+        """Give what attaches disks for a look without a task, for the length of a block."""
+        key = TaskId(str(uuid.uuid4()))
+        self._probes.add(key)
+        try:
+            yield self._for(hypervisor, platform, Owner(key, SilentLog(), CancelToken(), _PROBE_PATIENCE_S))
+        finally:
+            self._probes.discard(key)
+
+    def _for(self, hypervisor: Hypervisor, platform: PlatformId, owner: "Owner") -> AttachedDisks | None:
         if not isinstance(hypervisor, AttachesDisks):
             return None
-        return _TaskAttachments(self, hypervisor.disk_attacher, platform, context)
+        return _OwnersDisks(self, hypervisor.disk_attacher, platform, owner)
+
+    def _lives(self, owner: TaskId) -> bool:
+        return owner in self._probes or self.is_live(owner)
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which disks may be attached that no live task reads."""
-        return {platform for task, platform, _ in self._journal.open_entries() if not self.is_live(task)}
+        return {platform for task, platform, _ in self._journal.open_entries() if not self._lives(task)}
 
     def detach_left(self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf) -> int:
         """Detach every disk on a platform that no live task reads; return how many there were.
@@ -79,7 +116,7 @@ class Attachments:
         left = [
             (task, attachment)
             for task, where, attachment in self._journal.open_entries()
-            if where == platform and not self.is_live(task)
+            if where == platform and not self._lives(task)
         ]
         if not left or not isinstance(hypervisor, AttachesDisks):
             return 0
@@ -104,23 +141,23 @@ class Attachments:
         self,
         attacher: DiskAttacher,
         platform: PlatformId,
-        context: TaskContext,
+        owner: Owner,
         bios_uuids: Sequence[str],
         disk: DiskAddress,
     ) -> Attachment:
         """Plan, note and attach; see :class:`app.core.access.AttachedDisks`."""
-        context.cancel.check()
+        owner.cancel.check()
         planned: Attachment | None = None
         try:
             with self._turn:
                 planned = self._with_controller(attacher.plan(bios_uuids, disk))
-                self._journal.opened(context.task, platform, planned)
+                self._journal.opened(owner.key, platform, planned)
                 attacher.attach(planned)
         except BaseException:  # also a bug or an interrupt must not leave a disk attached
             if planned is not None:
-                self.detach(attacher, context, planned)
+                self.detach(attacher, owner, planned)
             raise
-        context.log.info(
+        owner.log.info(
             messages.DISK_ATTACHED,
             path=planned.path,
             machine=planned.machine_name,
@@ -137,26 +174,26 @@ class Attachments:
         )
         return replace(planned, owns_controller=planned.owns_controller or shared)
 
-    def detach(self, attacher: DiskAttacher, context: TaskContext, attachment: Attachment) -> None:
+    def detach(self, attacher: DiskAttacher, owner: Owner, attachment: Attachment) -> None:
         """Detach within a deadline of its own, also for a task that is cancelled."""
-        with context.cancel.shield():
+        with owner.cancel.shield():
             try:
-                was_there = self._detached(attacher, context.log, attachment)
+                was_there = self._detached(attacher, owner, attachment)
             except OperationalError as error:
-                context.log.error(messages.ATTACHMENT_LEFT, path=attachment.path, detail=error)
+                owner.log.error(messages.ATTACHMENT_LEFT, path=attachment.path, detail=error)
                 return
-        self._close(context.task, attachment)
+        self._close(owner.key, attachment)
         if was_there:
-            context.log.info(messages.DISK_DETACHED, path=attachment.path, machine=attachment.machine_name)
+            owner.log.info(messages.DISK_DETACHED, path=attachment.path, machine=attachment.machine_name)
 
-    def _detached(self, attacher: DiskAttacher, log: TaskLog, attachment: Attachment) -> bool:
+    def _detached(self, attacher: DiskAttacher, owner: Owner, attachment: Attachment) -> bool:
         """Detach, trying again until the deadline; return whether there was something to detach.
 
         Raises:
             OperationalError: it may still be attached.
         """
         pause_s = self._settings.snapshot_removal_pause_s
-        deadline = self._clock.monotonic() + self._settings.snapshot_removal_deadline_s
+        deadline = self._clock.monotonic() + owner.patience_s
         while True:
             try:
                 with self._turn:
@@ -164,7 +201,7 @@ class Attachments:
             except OperationalError as error:
                 if not error.retryable or self._clock.monotonic() + pause_s >= deadline:
                     raise
-                log.warning(messages.DETACHING_AGAIN, path=attachment.path, detail=error)
+                owner.log.warning(messages.DETACHING_AGAIN, path=attachment.path, detail=error)
             self._clock.sleep(pause_s)
 
     def _close(self, task: TaskId, attachment: Attachment) -> None:
@@ -175,21 +212,21 @@ class Attachments:
             _log.error("the journal of attached disks could not be written: %s", error)
 
 
-class _TaskAttachments:
-    """The disks that one task attaches; fulfils ``AttachedDisks``. Thread: any."""
+class _OwnersDisks:
+    """The disks that are attached for one owner; fulfils ``AttachedDisks``. Thread: any."""
 
     def __init__(
-        self, attachments: Attachments, attacher: DiskAttacher, platform: PlatformId, context: TaskContext
+        self, attachments: Attachments, attacher: DiskAttacher, platform: PlatformId, owner: Owner
     ) -> None:
         self._attachments = attachments
         self._attacher = attacher
         self._platform = platform
-        self._context = context
+        self._owner = owner
 
     def attach(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
         """Attach a disk to the VM that this program runs in."""
-        return self._attachments.attach(self._attacher, self._platform, self._context, bios_uuids, disk)
+        return self._attachments.attach(self._attacher, self._platform, self._owner, bios_uuids, disk)
 
     def detach(self, attachment: Attachment) -> None:
         """Detach it."""
-        self._attachments.detach(self._attacher, self._context, attachment)
+        self._attachments.detach(self._attacher, self._owner, attachment)

@@ -335,6 +335,25 @@ def test_an_account_without_the_privilege_names_it(tmp_path: Path) -> None:
             reader.disk_attacher.attach(planned)
 
 
+@pytest.mark.parametrize("lacking", ["AddExistingDisk", "RemoveDisk", "AddRemoveDevice"])
+def test_nothing_is_attached_that_the_account_could_not_detach(tmp_path: Path, lacking: str) -> None:
+    granted = {f"VirtualMachine.Config.{name}" for name in ("AddExistingDisk", "RemoveDisk", "AddRemoveDevice")}
+    weak = UserSpec(
+        name="weak", password="w", privileges=frozenset(granted - {f"VirtualMachine.Config.{lacking}"})
+    )
+    crowded = replace(CONSOLE, disks=(DISK,) * 15)  # so that a controller is needed too
+    with site(tmp_path, WEB, crowded, users=(*SimulatorSpec().users, weak)) as here:
+        disk, before = here.frozen(), places_of(here.console)
+        platform = replace(platform_of(here.simulator), user="weak")
+        with (
+            VSphereFactory(SystemClock(), timings=QUICK).connect(platform, "w") as session,
+            pytest.raises(PrivilegeMissing, match=lacking) as missing,
+        ):
+            session.disk_attacher.plan(here.uuids, disk)
+        assert missing.value.params["target"] == "console"
+        assert places_of(here.console) == before
+
+
 def test_a_free_host_says_that_its_license_forbids_it(tmp_path: Path) -> None:
     bare = {"flavour": Flavour.ESXI, "hosts": ("esx01.lab",), "license": License.FREE}
     with site(tmp_path, OFF, CONSOLE, **bare) as here:

@@ -50,7 +50,7 @@ def test_the_first_free_place_is_taken(devices: list[Any], slot: Slot | None) ->
 
 def test_a_device_is_found_by_its_place_whatever_its_key() -> None:
     here = _device.VirtualDisk(key=5, controllerKey=77, unitNumber=3)
-    scsi = PVSCSI(key=77, busNumber=2)
+    scsi = _device.ParaVirtualSCSIController(key=77, busNumber=2)
     sata = _device.VirtualAHCIController(key=78, busNumber=2)
     assert device_at([sata, scsi, here], 2, 3) is here
     assert device_at([sata, scsi, here], 2, 4) is None
