@@ -240,8 +240,15 @@ class DiskAttacher(Protocol):
 class AttachedDisks(Protocol):
     """Attaches disks for a transport, each noted durably before. Thread: any."""
 
-    def attach(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def attach(
+        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+    ) -> Attachment:
         """Attach a disk to the VM that this program runs in.
+
+        Args:
+            bios_uuids: what the UUID of the machine that this program runs on may be.
+            disk: frozen, or of a VM that is off.
+            check: called with what is about to be attached, before anything is noted or done; may refuse.
 
         Raises:
             OperationalError: it could not be attached; nothing is left, or it is noted for later.

@@ -88,6 +88,9 @@ UUID_UNREADABLE: Final = MessageKind(
     "hotadd.uuid_unreadable",
     "the UUID of this machine cannot be read ({reason}); only root may read it, so the engine has to run as root",
 )
+GUEST_HAS_IT: Final = MessageKind(
+    "hotadd.has_it", "this system has a disk with the serial number {uuid} already: {names}"
+)
 GUEST_SHOWS_NONE: Final = MessageKind(
     "hotadd.shows_none",
     "the disk was attached, but within {seconds} s this system showed none with the serial number {uuid} below "

@@ -8,7 +8,7 @@ copy out of the reader's aligned buffers shows; no disk is that fast.
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,11 +51,12 @@ class AttachedDevice:
     def _link(self) -> Path:
         return self._root / "dev/disk/by-id" / f"wwn-0x{_SERIAL.replace('-', '')}"
 
-    def attach(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def attach(
+        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+    ) -> Attachment:
         """Let the device be seen."""
         assert bios_uuids
-        self._link.symlink_to(f"../../{self.device.name}")
-        return Attachment(
+        attachment = Attachment(
             machine=VmId("vm-2"),
             machine_uuid="instance",
             machine_name="bench",
@@ -64,6 +65,9 @@ class AttachedDevice:
             bus=0,
             unit=0,
         )
+        check(attachment)
+        self._link.symlink_to(f"../../{self.device.name}")
+        return attachment
 
     def detach(self, attachment: Attachment) -> None:
         """Take it away."""

@@ -178,6 +178,21 @@ def test_a_guest_that_does_not_show_the_disk_leads_to_the_network(
     assert places_of(console(stage)) == before
 
 
+def test_no_platform_can_point_at_a_disk_that_the_machine_has_already(open_fresh_stage: OpenStage) -> None:
+    stage = open_fresh_stage(spec())
+    before = places_of(console(stage))
+    tree = machine_named(stage.simulator, "web-01").trees[2000]
+    assert tree.leaf is not None
+    link = stage.simulator.guest_root / "dev/disk/by-id" / f"wwn-0x{tree.leaf.uuid.replace('-', '')}"
+    link.symlink_to("../../sda")
+    report = reported(stage, FULL, HOTADD, TransportMode.NFC_SSL)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert "this system has a disk with the serial number" in explain(report)
+    assert str(tree.leaf.path) not in guest_of(stage.simulator).shown
+    assert link.is_symlink()
+    assert_nothing_is_left(stage, before)
+
+
 def test_a_backup_that_is_stopped_while_a_disk_is_attached_leaves_nothing(
     open_fresh_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

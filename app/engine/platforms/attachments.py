@@ -144,13 +144,16 @@ class Attachments:
         owner: Owner,
         bios_uuids: Sequence[str],
         disk: DiskAddress,
+        check: Callable[[Attachment], None],
     ) -> Attachment:
         """Plan, note and attach; see :class:`app.core.access.AttachedDisks`."""
         owner.cancel.check()
         planned: Attachment | None = None
         try:
             with self._turn:
-                planned = self._with_controller(attacher.plan(bios_uuids, disk))
+                chosen = self._with_controller(attacher.plan(bios_uuids, disk))
+                check(chosen)
+                planned = chosen
                 self._journal.opened(owner.key, platform, planned)
                 attacher.attach(planned)
         except BaseException:  # also a bug or an interrupt must not leave a disk attached
@@ -223,9 +226,11 @@ class _OwnersDisks:
         self._platform = platform
         self._owner = owner
 
-    def attach(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def attach(
+        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+    ) -> Attachment:
         """Attach a disk to the VM that this program runs in."""
-        return self._attachments.attach(self._attacher, self._platform, self._owner, bios_uuids, disk)
+        return self._attachments.attach(self._attacher, self._platform, self._owner, bios_uuids, disk, check)
 
     def detach(self, attachment: Attachment) -> None:
         """Detach it."""

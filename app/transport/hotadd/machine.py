@@ -20,6 +20,7 @@ from app.core.cancel import CancelToken
 from app.domain.messages import Message, Sayable
 from app.domain.reasons import reason_of
 from app.transport.reasons import (
+    GUEST_HAS_IT,
     GUEST_SHOWS_ANOTHER,
     GUEST_SHOWS_NONE,
     GUEST_SHOWS_SEVERAL,
@@ -98,6 +99,16 @@ class GuestMachine:
             raise NotSeen(UUID_UNREADABLE.fill(reason=reason_of(error))) from error
         turned = uuid.UUID(bytes=read.bytes_le)
         return tuple(dict.fromkeys((str(turned), str(read))))
+
+    def refuse_known(self, planned: Attachment) -> None:
+        """Make sure that a disk which is about to be attached cannot be taken for one that is there already.
+
+        Raises:
+            NotSeen: this system has a disk with its serial number.
+        """
+        names = sorted(set(self._named(planned.disk_uuid)))
+        if names:
+            raise NotSeen(GUEST_HAS_IT.fill(uuid=planned.disk_uuid, names=", ".join(names)))
 
     def find(self, attachment: Attachment, cancel: CancelToken) -> GuestDisk:
         """Wait until the guest sees a disk that was attached, and return it.

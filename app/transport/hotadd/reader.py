@@ -59,12 +59,19 @@ class HotAddReader:
             uuids = machine.bios_uuids()
         except NotSeen as reason:
             raise self._attempt.error(ModeNotOffered, detail=reason) from reason
-        self._attachment: Attachment | None = disks.attach(uuids, disk)
+        self._attachment: Attachment | None = disks.attach(uuids, disk, self._refuse_known)
         try:
             self._file = self._opened(self._attachment)
         except BaseException:
             self.close()
             raise
+
+    def _refuse_known(self, planned: Attachment) -> None:
+        """Refuse a serial number that this system has already: no platform may point at a disk of ours."""
+        try:
+            self._machine.refuse_known(planned)
+        except NotSeen as reason:
+            raise self._attempt.failed(reason) from reason
 
     def _opened(self, attachment: Attachment) -> DirectFile:
         try:
