@@ -97,6 +97,13 @@ class Site:
             is_encrypted=disk.is_encrypted,
         )
 
+    def still(self) -> DiskAddress:
+        vm = self.vm("off-01")
+        (disk,) = self.hypervisor.vm_details(vm.id).disks
+        return DiskAddress(
+            vm=vm.id, vm_name=vm.name, disk_key=disk.key, path=disk.path, capacity_bytes=disk.capacity_bytes
+        )
+
     def plan(self, disk: DiskAddress) -> Attachment:
         return self.attacher.plan(self.uuids, disk)
 
@@ -143,14 +150,7 @@ def test_on_a_bare_host_it_is_the_same(tmp_path: Path) -> None:
 
 
 def test_the_disk_of_a_vm_that_is_off_needs_no_snapshot(here: Site) -> None:
-    (disk,) = here.hypervisor.vm_details(here.vm("off-01").id).disks
-    address = DiskAddress(
-        vm=here.vm("off-01").id,
-        vm_name="off-01",
-        disk_key=disk.key,
-        path=disk.path,
-        capacity_bytes=disk.capacity_bytes,
-    )
+    address = here.still()
     planned = here.plan(address)
     here.attacher.attach(planned)
     with pytest.raises(OperationalError):  # the host has locked its file
@@ -300,6 +300,16 @@ def test_a_raw_device_mapping_is_refused(tmp_path: Path) -> None:
         assert "RDM" in here.refusal(here.frozen())
 
 
+def test_an_ide_disk_is_refused(here: Site) -> None:
+    disk, machine = here.still(), machine_named(here.simulator, "off-01")
+    devices = [
+        changed(device, controllerKey=200, unitNumber=0) if device.key == disk.disk_key else device
+        for device in machine.config.hardware.device
+    ]
+    machine.set_config(changed(machine.config, hardware=changed(machine.config.hardware, device=devices)))
+    assert "it is an IDE disk" in here.refusal(disk)
+
+
 def test_a_vm_in_another_datacenter_is_refused(tmp_path: Path) -> None:
     far = replace(WEB, datacenter="Far")
     with site(tmp_path, far, CONSOLE, more_datacenters=(DatacenterSpec(name="Far"),)) as here:
@@ -357,16 +367,7 @@ def test_nothing_is_attached_that_the_account_could_not_detach(tmp_path: Path, l
 def test_a_free_host_says_that_its_license_forbids_it(tmp_path: Path) -> None:
     bare = {"flavour": Flavour.ESXI, "hosts": ("esx01.lab",), "license": License.FREE}
     with site(tmp_path, OFF, CONSOLE, **bare) as here:
-        (disk,) = here.hypervisor.vm_details(here.vm("off-01").id).disks
-        planned = here.plan(
-            DiskAddress(
-                vm=here.vm("off-01").id,
-                vm_name="off-01",
-                disk_key=disk.key,
-                path=disk.path,
-                capacity_bytes=disk.capacity_bytes,
-            )
-        )
+        planned = here.plan(here.still())
         with pytest.raises(LicenseRefused):
             here.attacher.attach(planned)
 
