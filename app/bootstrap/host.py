@@ -90,7 +90,7 @@ class EngineHost:
             installation: where everything is.
             secrets: the place for passwords.
             runner: gives tasks their threads.
-            clock: tells the time.
+            clock: gives the time.
             machine: the machine that this program runs on, where it is not what it seems.
 
         Raises:

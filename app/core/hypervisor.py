@@ -225,7 +225,7 @@ class AttachesDisks(Protocol):
 
     @property
     def disk_attacher(self) -> DiskAttacher:
-        """What attaches disks, for whoever notes it durably before."""
+        """What attaches disks, for use by what notes it durably before."""
         ...
 
 

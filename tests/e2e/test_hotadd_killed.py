@@ -111,11 +111,11 @@ def test_a_kill_while_attaching_leaves_nothing_though_it_is_done_afterwards(kill
     wait_until(lambda: killed.simulator.faults.calls("ReconfigVM_Task") > 1, what="the attaching", deadline_s=60)
     end(process)
     killed.simulator.faults.release()
-    wait_until(lambda: killed.console.lent, what="the disk that nobody waits for", deadline_s=60)
+    wait_until(lambda: killed.console.lent, what="the disk that no one waits for", deadline_s=60)
     killed.start_again_and_check(before)
 
 
-def test_a_disk_of_somebody_else_stays_when_ours_is_detached(killed: Killed) -> None:
+def test_a_disk_of_others_stays_when_ours_is_detached(killed: Killed) -> None:
     foreign = disk_path(machine_named(killed.simulator, "off-01"))
     attach_as_another(killed.simulator, foreign)
     before = places_of(killed.console)

@@ -1,4 +1,4 @@
-"""Somebody else who attaches disks to the VM that the engine runs in, and how that VM looks."""
+"""Another product that attaches disks to the VM that the engine runs in, and how that VM looks."""
 
 from typing import Any
 

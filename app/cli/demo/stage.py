@@ -78,7 +78,7 @@ def open_host(
     Args:
         home: the folder.
         passphrase: of the file.
-        clock: tells the time.
+        clock: gives the time.
         machine_root: stands for the root of the file system of the machine that the engine runs on.
 
     Raises:

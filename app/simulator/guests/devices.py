@@ -1,8 +1,8 @@
 """What the guest of one VM sees of disks that are attached to it: real files below a folder that stands for ``/``.
 
 A disk that is attached is copied through its chain into a file ``dev/sdb``, read-only, with the links and the
-folders of sysfs that a Linux guest has for it. A thread plays the kernel: when ``1`` is written into ``delete``
-the device goes away. A disk that is detached while the guest still has its device counts as torn out.
+folders of sysfs that a Linux guest has for it. A thread stands for the kernel: when ``1`` is written into
+``delete`` the device goes away. A disk that is detached while the guest still has its device counts as torn out.
 """
 
 import itertools
