@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from app.catalog import Catalog
 from app.catalog.database import CHECK_EVERY_S, Database, _url
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
-from app.core.access import Attachment
 from app.core.clock import SystemClock
 from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
@@ -239,27 +238,6 @@ def test_the_snapshot_journal_forgets_only_what_was_closed(catalog: Catalog) -> 
     journal.closed(TaskId("t1"))
     journal.closed(TaskId("never opened"))
     assert list(journal.open_entries()) == [("t2", "p1", "vm-2")]
-
-
-def test_the_attachment_journal_keeps_each_place_until_it_is_closed(catalog: Catalog) -> None:
-    first = Attachment(
-        machine=VmId("vm-1"),
-        machine_uuid="instance",
-        machine_name="console",
-        path="[ds1] web/web.vmdk",
-        disk_uuid="6000c29",
-        bus=1,
-        unit=0,
-        owns_controller=True,
-    )
-    second = replace(first, unit=1, path="[ds1] web/web_1.vmdk", owns_controller=False)
-    journal, task, platform = catalog.attachment_journal, TaskId("t1"), PlatformId("p1")
-    for attachment in (first, second, second):
-        journal.opened(task, platform, attachment)
-    assert list(journal.open_entries()) == [(task, platform, first), (task, platform, second)]
-    journal.closed(task, first)
-    journal.closed(TaskId("another"), second)
-    assert list(journal.open_entries()) == [(task, platform, second)]
 
 
 def test_the_restore_journal_keeps_the_latest_of_each_task(catalog: Catalog) -> None:
