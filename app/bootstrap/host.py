@@ -32,6 +32,7 @@ from app.paths import Folders, program_command
 from app.repository import Protection, Repository, RepositoryKey
 from app.secretstore.choice import open_secret_store
 from app.transport.factory import NativeTransports
+from app.transport.hotadd.machine import GuestMachine
 from app.transport.options import TransportOptions
 from app.transport.vddk.service import Vddk
 from app.vsphere.factory import VSphereFactory
@@ -81,8 +82,16 @@ class EngineHost:
         secrets: SecretStore,
         runner: TaskRunner | None = None,
         clock: Clock | None = None,
+        machine: GuestMachine | None = None,
     ) -> Self:
         """Open the catalog, build the engine and start it.
+
+        Args:
+            installation: where everything is.
+            secrets: the place for passwords.
+            runner: gives tasks their threads.
+            clock: gives the time.
+            machine: the machine that this program runs on, where it is not what it seems.
 
         Raises:
             EngineBusy: another process has done so already.
@@ -91,7 +100,9 @@ class EngineHost:
         folder = installation.folders.data
         with ExitStack() as stack:
             lock = stack.enter_context(take_engine_lock(folder))
-            host = cls._open_locked(installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock())
+            host = cls._open_locked(
+                installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock(), machine
+            )
             stack.pop_all()
         return host
 
@@ -103,6 +114,7 @@ class EngineHost:
         secrets: SecretStore,
         runner: TaskRunner,
         ticking: Clock,
+        machine: GuestMachine | None,
     ) -> Self:
         folder = installation.folders.data
         catalog = Catalog.open(folder / CATALOG_FILE, clock=ticking)
@@ -111,6 +123,7 @@ class EngineHost:
             transports = NativeTransports(
                 TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB),
                 Vddk(program_command("vddk"), folder / VDDK_FOLDER, partial(vddk_folder, catalog.settings)),
+                machine,
             )
             engine = Engine(
                 hypervisors=VSphereFactory(ticking, mark=_session_mark(catalog, folder)),

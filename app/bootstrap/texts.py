@@ -9,6 +9,7 @@ import app.engine.history.messages
 import app.engine.hooks.run
 import app.engine.messages
 import app.engine.notify.messages
+import app.engine.platforms.messages
 import app.transport.messages
 import app.vsphere.messages
 from app.domain.messages import MessageKind
@@ -20,6 +21,7 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     app.engine.hooks.run,
     app.engine.notify.messages,
     app.engine.consolidation.messages,
+    app.engine.platforms.messages,
     app.engine.export.messages,
     app.transport.messages,
     app.vsphere.messages,

@@ -10,7 +10,7 @@ from typing import Self
 from app.catalog.database import Database
 from app.catalog.errors import CatalogUnavailable
 from app.catalog.figures import FigureStore
-from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
+from app.catalog.journals import AttachmentJournalStore, RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.points import PointStore
 from app.catalog.registered import PlatformStore, StandbyStore
@@ -74,6 +74,7 @@ class Catalog:
         self.figures = FigureStore(database, changes)
         self.traffic = TrafficStore(database)
         self.snapshot_journal = SnapshotJournalStore(durable, clock)
+        self.attachment_journal = AttachmentJournalStore(durable, clock)
         self.restore_journal = RestoreJournalStore(durable)
 
     @classmethod

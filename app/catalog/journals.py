@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.tables import restore_journal, snapshot_journal
+from app.catalog.tables import attachment_journal, restore_journal, snapshot_journal
+from app.core.access import Attachment
 from app.core.clock import Clock
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
@@ -50,6 +51,48 @@ class SnapshotJournalStore:
             ]
 
 
+class AttachmentJournalStore:
+    """Fulfils :class:`app.engine.ports.AttachmentJournal`. Thread: any."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def opened(self, task: TaskId, platform: PlatformId, attachment: Attachment) -> None:
+        """Note that a disk is about to be attached for this task."""
+        values = {
+            "task_id": task,
+            "platform_id": platform,
+            "machine": attachment.machine,
+            "machine_uuid": attachment.machine_uuid,
+            "machine_name": attachment.machine_name,
+            "path": attachment.path,
+            "disk_uuid": attachment.disk_uuid,
+            "bus": attachment.bus,
+            "unit": attachment.unit,
+            "owns_controller": attachment.owns_controller,
+            "opened_at": self._clock.now(),
+        }
+        with self._database.write() as connection:
+            connection.execute(sa.delete(attachment_journal).where(*_entry_of(task, attachment)))
+            connection.execute(sa.insert(attachment_journal).values(**values))
+
+    def closed(self, task: TaskId, attachment: Attachment) -> None:
+        """Note that it is detached for sure."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(attachment_journal).where(*_entry_of(task, attachment)))
+
+    def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, Attachment]]:
+        """Return what may still be attached, oldest first."""
+        table = attachment_journal
+        # Without the moment, whose damage must not hide a disk.
+        entry = [column for column in table.c if column.name != "opened_at"]
+        query = sa.select(*entry).order_by(table.c.opened_at, table.c.task_id, table.c.bus, table.c.unit)
+        with self._database.read() as connection:
+            rows = connection.execute(query)
+            return self._database.unreadable.readable(table, rows, _attachment)
+
+
 class RestoreJournalStore:
     """Remembers which VMs a restore may have created. Thread: any."""
 
@@ -81,6 +124,30 @@ class RestoreJournalStore:
         with self._database.read() as connection:
             rows = connection.execute(sa.select(restore_journal).order_by(restore_journal.c.task_id))
             return self._database.unreadable.readable(restore_journal, rows, _trace)
+
+
+def _entry_of(task: TaskId, attachment: Attachment) -> tuple[sa.ColumnElement[bool], ...]:
+    table = attachment_journal
+    return (
+        table.c.task_id == task,
+        table.c.machine_uuid == attachment.machine_uuid,
+        table.c.bus == attachment.bus,
+        table.c.unit == attachment.unit,
+    )
+
+
+def _attachment(row: sa.Row[Any]) -> tuple[TaskId, PlatformId, Attachment]:
+    attachment = Attachment(
+        machine=VmId(row.machine),
+        machine_uuid=row.machine_uuid,
+        machine_name=row.machine_name,
+        path=row.path,
+        disk_uuid=row.disk_uuid,
+        bus=row.bus,
+        unit=row.unit,
+        owns_controller=row.owns_controller,
+    )
+    return TaskId(row.task_id), PlatformId(row.platform_id), attachment
 
 
 def _trace(row: sa.Row[Any]) -> RestoreTrace:

@@ -208,6 +208,22 @@ snapshot_journal = sa.Table(
     sa.Column("opened_at", UtcDateTime, nullable=False),
 )
 
+attachment_journal = sa.Table(
+    "attachment_journal",
+    metadata,
+    sa.Column("task_id", sa.String(36), primary_key=True),
+    sa.Column("machine_uuid", sa.String(64), primary_key=True),
+    sa.Column("bus", sa.Integer, primary_key=True),
+    sa.Column("unit", sa.Integer, primary_key=True),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("machine_name", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("disk_uuid", sa.String(64), nullable=False),
+    sa.Column("owns_controller", FLAG, nullable=False),
+    sa.Column("opened_at", UtcDateTime, nullable=False),
+)
+
 restore_journal = sa.Table(
     "restore_journal",
     metadata,

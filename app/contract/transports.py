@@ -40,7 +40,7 @@ class ProbedDisk:
 
 
 class ProbeTransports(Query[ProbedDisk], frozen=True, kw_only=True):
-    """Open one disk in every mode, and read its beginning; nothing is changed on the platform.
+    """Open one disk in every mode and read its beginning; HotAdd attaches it to the engine's VM for a moment.
 
     The disk is one of a VM that is switched off, or one that a snapshot of somebody has frozen.
     """

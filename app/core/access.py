@@ -3,7 +3,7 @@
 The vSphere adapter fulfils these, the transports use them; neither knows the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -161,20 +161,6 @@ class VddkLogins(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskAccess:
-    """The ways a session offers to reach disks; None where it does not have one."""
-
-    nfc: NfcTickets | None = None
-    https: DatastoreFiles | None = None
-    nfs: NfsDatastores | None = None
-    vddk: VddkLogins | None = None
-    patience: Patience | None = None
-    """How to wait for the platform where it serves the data itself; None: not at all."""
-    allows_plain: bool = False
-    """True where disks may travel unencrypted, which only the operator decides."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskAddress:
     """Which disk to open."""
 
@@ -194,6 +180,110 @@ class DiskAddress:
 
     Raises what the platform says instead, for example that the disk is frozen no more.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A disk at its place on the VM that this program runs in ("HotAdd"); all that finds it there again."""
+
+    machine: VmId
+    """The VM that this program runs in."""
+    machine_uuid: str
+    """Its instance UUID, by which it is known wherever it is registered."""
+    machine_name: str
+    path: str
+    """Datastore path of the disk that is attached."""
+    disk_uuid: str
+    """What the guest sees as its serial number, with dashes."""
+    bus: int
+    """Bus number of the SCSI controller."""
+    unit: int
+    owns_controller: bool = False
+    """True when the controller was added for this attachment, or for another one of ours."""
+    capacity_bytes: int = 0
+
+
+class DiskAttacher(Protocol):
+    """Attaches disks to a VM of the platform, and detaches them. Thread: any."""
+
+    def plan(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+        """Decide where a disk would be attached; changes nothing.
+
+        Args:
+            bios_uuids: what the UUID of the machine that this program runs on may be.
+            disk: frozen, or of a VM that is off.
+
+        Raises:
+            OperationalError: it cannot be attached; the message says why.
+        """
+        ...
+
+    def attach(self, attachment: Attachment) -> None:
+        """Attach a disk as planned, such that nothing is ever written to its files.
+
+        Raises:
+            OperationalError: it is not certain to be attached; :meth:`detach` clears up.
+        """
+        ...
+
+    def detach(self, attachment: Attachment) -> bool:
+        """Detach a disk, never deleting a file; return False when there was nothing to detach.
+
+        Whatever is at the place and is not exactly what was attached there stays.
+
+        Raises:
+            OperationalError: it may still be attached.
+        """
+        ...
+
+
+class AttachedDisks(Protocol):
+    """Attaches disks for a transport, each noted durably before. Thread: any."""
+
+    def attach(
+        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+    ) -> Attachment:
+        """Attach a disk to the VM that this program runs in.
+
+        Args:
+            bios_uuids: what the UUID of the machine that this program runs on may be.
+            disk: frozen, or of a VM that is off.
+            check: called with what is about to be attached, before anything is noted or done; may refuse.
+
+        Raises:
+            OperationalError: it could not be attached; nothing is left, or it is noted for later.
+            TaskCancelled: cancelled; nothing is left.
+        """
+        ...
+
+    def detach(self, attachment: Attachment) -> None:
+        """Detach a disk that the guest has let go of; what fails is logged and noted for later."""
+        ...
+
+
+@runtime_checkable
+class LetsGoOfDisks(Protocol):
+    """What ``DiskTransports`` may offer too, where they read attached disks. Thread: any."""
+
+    def let_go(self, attachment: Attachment, log: TaskLog) -> None:
+        """Let the operating system forget a disk that is about to be detached; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskAccess:
+    """The ways a session offers to reach disks; None where it does not have one."""
+
+    nfc: NfcTickets | None = None
+    https: DatastoreFiles | None = None
+    nfs: NfsDatastores | None = None
+    vddk: VddkLogins | None = None
+    hotadd: AttachedDisks | None = None
+    """Given by the engine, which notes what is attached before it is."""
+    patience: Patience | None = None
+    """How to wait for the platform where it serves the data itself; None: not at all."""
+    allows_plain: bool = False
+    """True where disks may travel unencrypted, which only the operator decides."""
 
 
 @runtime_checkable

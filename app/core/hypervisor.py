@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, Self, runtime_checkable
 
-from app.core.access import DiskAccess
+from app.core.access import DiskAccess, DiskAttacher
 from app.core.cancel import CancelToken
 from app.core.patience import Patience
 from app.core.removals import RemovalWatch
@@ -216,6 +216,16 @@ class ConsolidatesDisks(Protocol):
             OperationalError: something is still left.
             TaskCancelled: cancelled.
         """
+        ...
+
+
+@runtime_checkable
+class AttachesDisks(Protocol):
+    """Attaches disks to the VM that this program runs in; optional for a hypervisor session. Thread: any."""
+
+    @property
+    def disk_attacher(self) -> DiskAttacher:
+        """What attaches disks, for use by what notes it durably before."""
         ...
 
 

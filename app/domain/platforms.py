@@ -171,6 +171,8 @@ class WithoutPrivilege(Enum):
     NOTHING_WORKS = "nothing_works"
     WHOLE_DISKS = "whole_disks"
     """Every backup reads whole disks."""
+    NO_HOTADD = "no_hotadd"
+    """Disks are not read through the VM that the program runs in."""
     FEWER_FILES = "fewer_files"
     """The NVRAM and the .vmx file are not in the restore points."""
     TEMPLATES_AS_VMS = "templates_as_vms"

@@ -20,6 +20,7 @@ from app.engine.assembly.handlers import build_handlers
 from app.engine.assembly.rules import build_rules
 from app.engine.assembly.services import build_services
 from app.engine.assembly.tasks import (
+    build_attachments,
     build_crash_recovery,
     build_execution,
     build_manager,
@@ -126,15 +127,22 @@ class Engine:
         self._bus, self._journal = services.bus, services.journal
         self.manager = build_manager(services, runner)
         remover = build_snapshot_remover(services, self.manager.is_live)
+        attachments = build_attachments(services, self.manager.is_live)
         self.factory = TaskFactory(catalog, services.repositories, clock)
-        self._recovery = build_crash_recovery(services, remover)
+        self._recovery = build_crash_recovery(services, remover, attachments)
         self.points = build_point_reconciler(services, self.manager)
         self._unreadable = UnreadableReport(catalog, self._journal)
         self._rules, rule_handlers = build_rules(
             services, self.manager, self.factory, self.points, self._unreadable
         )
         self.execution = build_execution(
-            services, remover, self._rules, self._recovery, self.points, chance or random.SystemRandom()
+            services,
+            remover,
+            attachments,
+            self._rules,
+            self._recovery,
+            self.points,
+            chance or random.SystemRandom(),
         )
         self.recorder = Recorder(
             self.manager.live,
@@ -158,6 +166,7 @@ class Engine:
             manager=self.manager,
             factory=self.factory,
             recovery=self._recovery,
+            attachments=attachments,
             offers=self.offers,
             notifications=notifications,
             texts=texts,

@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 from app.core.clock import Clock
 from app.simulator.faults import FaultScript
 from app.simulator.folder import FolderHandler, FolderPorts
+from app.simulator.guests import GuestDevices
 from app.simulator.inventory.build import build_inventory
 from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, profile_of
 from app.simulator.singletons import add_singletons
@@ -14,6 +15,7 @@ from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
 from app.simulator.spec import SimulatorSpec
 from app.simulator.tls import TlsIdentity
+from app.simulator.vm import lending
 from app.simulator.vm.disk_access import VmDisks
 from app.simulator.vm.encryption import SealedFiles
 from app.simulator.vm.nfc_service import nfc_service_name
@@ -95,6 +97,11 @@ class VSphereSimulator:
             RuntimeError: it is not started.
         """
         return self._require(self._server_tls).certificate_file
+
+    @property
+    def guest_root(self) -> Path:
+        """What stands for the root of the file system of the VM that counts as this machine."""
+        return self.directory / "machine"
 
     @property
     def keep_frozen_copies(self) -> Path | None:
@@ -179,6 +186,17 @@ class VSphereSimulator:
         self.faults.bind(expire_sessions=world.sessions.close_all, change_certificate=self._change_certificate)
         add_singletons(world)
         build_inventory(world)
+        self._start_own_guest(starting)
+
+    def _start_own_guest(self, starting: ExitStack) -> None:
+        """Let the guest run of the VM that counts as this machine, if there is one."""
+        names = [vm.name for vm in self.spec.vms if vm.this_machine]
+        for machine in [vm for vm in self.world.inventory.vms.values() if vm.name in names]:
+            guest = GuestDevices(self.guest_root)
+            guest.start(machine.config.uuid)
+            self.world.guest_devices[machine.moid] = guest
+            starting.callback(lending.give_all_back, machine)
+            starting.callback(guest.stop)
 
     def _start_nfc(self, starting: ExitStack) -> None:
         world = self.world

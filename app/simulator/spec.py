@@ -114,6 +114,9 @@ class VmSpec:
     """Further advanced settings."""
     encrypted: bool = False
     """True encrypts its home and its disks with a key that the hosts have."""
+    this_machine: bool = False
+    """True for the VM that the program under test takes itself to run in: disks that are attached to it appear
+    below the simulator's folder ``machine``, which stands for the root of its file system."""
     disk_files: bool = True
     """False leaves the disks out of the datastore's directory, for inventories of thousands."""
     linked_to: str | None = None

@@ -9,7 +9,7 @@ from app.core.clock import Clock, SystemClock
 from app.simulator.client_sessions import ClientSessions
 from app.simulator.events import EventLog
 from app.simulator.faults import FaultScript
-from app.simulator.guests import Guests
+from app.simulator.guests import GuestDevices, Guests
 from app.simulator.nfc.tickets import TicketStore
 from app.simulator.objects import ObjectStore, SimObject
 from app.simulator.spec import SimulatorSpec
@@ -38,6 +38,7 @@ class World(ObjectStore):
             keeps none.
         host_thumbprint_sha1: the ESXi hosts' certificate, for NFC tickets.
         nfc_port: where NFC listens.
+        guest_devices: what the VM that counts as this machine sees of its disks, by the VM's id.
         end_reading: cuts the NFC sessions of the VM with an id.
     """
 
@@ -67,6 +68,7 @@ class World(ObjectStore):
         self.keep_frozen_copies: Path | None = None
         self.host_thumbprint_sha1 = ""
         self.nfc_port = 0
+        self.guest_devices: dict[str, GuestDevices] = {}
         self.end_reading: Callable[[str], None] = _nothing_reads
 
     def now(self) -> datetime:

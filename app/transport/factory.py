@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
-from app.core.access import AccessMode, DiskAccess, DiskAddress
+from app.core.access import AccessMode, Attachment, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
 from app.core.tasklog import TaskLog
@@ -18,6 +18,8 @@ from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import ModeNotOffered
+from app.transport.hotadd.machine import GuestMachine
+from app.transport.hotadd.reader import HotAddReader, let_go
 from app.transport.https import HttpsReader
 from app.transport.negotiation import NATIVE_MODES, Opener, negotiate
 from app.transport.nfc.channel import NfcChannel
@@ -26,7 +28,7 @@ from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.writer import NfcWriter
 from app.transport.nfs.reader import NfsReader
 from app.transport.options import TransportOptions
-from app.transport.reasons import NO_FILES, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
+from app.transport.reasons import HOTADD_READS_ONLY, NO_FILES, NO_HOTADD, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
 from app.transport.vddk.folder import NOT_TAKEN, VddkUnusable
 from app.transport.vddk.service import VDDK_MODES, Vddk
 
@@ -40,10 +42,26 @@ class NativeTransports:
     Thread: any; it holds nothing else.
     """
 
-    def __init__(self, options: TransportOptions | None = None, vddk: Vddk | None = None) -> None:
-        """Prepare; ``vddk`` is VMware's library, where the operator may name one."""
+    def __init__(
+        self,
+        options: TransportOptions | None = None,
+        vddk: Vddk | None = None,
+        machine: GuestMachine | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            options: how disks are opened.
+            vddk: VMware's library, where the operator may name one; its HotAdd goes before ours.
+            machine: where this program runs, by default looked at below ``/``.
+        """
         self.options = options or TransportOptions()
         self._vddk = vddk
+        self._machine = machine or GuestMachine()
+
+    def let_go(self, attachment: Attachment, log: TaskLog) -> None:
+        """Let the operating system forget a disk that is about to be detached; never raises."""
+        let_go(self._machine, attachment, log)
 
     def use_transfer_buffer(self, transfer_buffer_bytes: int) -> None:
         """Let disks that are opened from now on have such a buffer; those that are open keep theirs.
@@ -114,7 +132,14 @@ class NativeTransports:
                 raise _not_offered(disk, TransportMode.NFS, Done.READ, NO_NFS)
             return NfsReader(access.nfs, disk, options=self.options, log=log, cancel=cancel)
 
+        def attached() -> DiskReader:
+            if access.hotadd is None:
+                raise _not_offered(disk, TransportMode.HOTADD, Done.READ, NO_HOTADD)
+            machine = self._machine
+            return HotAddReader(access.hotadd, disk, machine=machine, options=self.options, log=log, cancel=cancel)
+
         openers: dict[TransportMode, Opener[DiskReader]] = {
+            TransportMode.HOTADD: attached,
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
@@ -161,7 +186,11 @@ class NativeTransports:
         def over_nfs() -> DiskWriter:
             raise _not_offered(disk, TransportMode.NFS, Done.WRITTEN, READS_ONLY)
 
+        def attached() -> DiskWriter:
+            raise _not_offered(disk, TransportMode.HOTADD, Done.WRITTEN, HOTADD_READS_ONLY)
+
         openers: dict[TransportMode, Opener[DiskWriter]] = {
+            TransportMode.HOTADD: attached,
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,

@@ -145,3 +145,7 @@ DIALLED_BY_ADDRESS = MessageKind(
     "The name {host}, by which the platform calls the host, is not known on this machine ({reason}): the host is "
     "spoken to at its management address {address}",
 )
+NOT_LET_GO = MessageKind(
+    "transport.not_let_go", "This system did not let go of {path} before it is detached: {reason}."
+)
+STILL_HELD = MessageKind("transport.still_held", "it still shows the disk")

@@ -77,3 +77,30 @@ PARENT_ELSEWHERE: Final = MessageKind("disk.parent_elsewhere", "its parent {path
 NOT_ON_NFS: Final = MessageKind("disk.not_on_nfs", "the datastore {datastore} is not on an NFS server")
 NFS_ANSWERED: Final = MessageKind("nfs.answered", "the NFS server refused the request")
 NFS_NOT_OFFERED: Final = MessageKind("nfs.not_offered", "{host} does not offer NFS 3 over TCP")
+
+NO_HOTADD: Final = MessageKind("hotadd.not_offered", "the platform cannot attach disks to VMs")
+HOTADD_READS_ONLY: Final = MessageKind(
+    "hotadd.reads_only", "disks are only attached to be read; restoring needs another mode"
+)
+LINUX_ONLY: Final = MessageKind("hotadd.linux_only", "the engine does not run on Linux")
+NO_VMWARE_MACHINE: Final = MessageKind("hotadd.no_vmware_machine", "the engine does not run in a VM on vSphere")
+UUID_UNREADABLE: Final = MessageKind(
+    "hotadd.uuid_unreadable",
+    "the UUID of this machine cannot be read ({reason}); only root may read it, so the engine has to run as root",
+)
+GUEST_HAS_IT: Final = MessageKind(
+    "hotadd.has_it", "this system has a disk with the serial number {uuid} already: {names}"
+)
+GUEST_SHOWS_NONE: Final = MessageKind(
+    "hotadd.shows_none",
+    "the disk was attached, but within {seconds} s this system showed none with the serial number {uuid} below "
+    "/dev/disk/by-id",
+)
+GUEST_SHOWS_SEVERAL: Final = MessageKind(
+    "hotadd.shows_several", "several disks of this system have the serial number {uuid}: {names}"
+)
+GUEST_SHOWS_ANOTHER: Final = MessageKind(
+    "hotadd.shows_another", "{name} has the serial number of the disk, but is unit {found} and not {unit}"
+)
+READ_TOO_SLOW: Final = MessageKind("hotadd.read_too_slow", "the device gave nothing for {seconds} s")
+ENDS_EARLY: Final = MessageKind("hotadd.ends_early", "the device ends before its last sector")

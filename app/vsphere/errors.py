@@ -124,6 +124,26 @@ class DatastoreUnknown(OperationalError):
     hint_template = "Check that the datastore is mounted, and that its name is used once only."
 
 
+class DiskNotAttachable(OperationalError):
+    """A disk cannot be attached to the VM that this program runs in."""
+
+    code = "platform.disk_not_attachable"
+    message_template = "{path} cannot be attached to the machine that this program runs on: {detail}."
+    hint_template = "Change that, or let another transport mode be used."
+
+
+class DiskNotDetached(OperationalError):
+    """A disk is still attached to the VM that this program runs in."""
+
+    code = "platform.disk_not_detached"
+    message_template = "{path} could not be detached from {machine}: {detail}."
+    hint_template = (
+        "It is tried again before the next backup and at the next start. To do it by hand, remove the disk in the "
+        "settings of {machine}, but do not choose to delete its files."
+    )
+    retryable = True
+
+
 class HistoryIncomplete(OperationalError):
     """The platform does not remember everything that happened to a VM in the time that matters."""
 

@@ -28,6 +28,7 @@ from app.domain.vms import (
 )
 from app.vsphere import consolidation, details, inventory, places
 from app.vsphere.access import VSphereAccess
+from app.vsphere.attachments import VSphereAttacher
 from app.vsphere.change_tracking import ChangeTracking
 from app.vsphere.configuration import Configurations
 from app.vsphere.creation import Creation
@@ -88,6 +89,11 @@ class VSphereHypervisor:
             patience=self.session.patience,
             allows_plain=self.session.platform.allows_plain_transport,
         )
+
+    @property
+    def disk_attacher(self) -> VSphereAttacher:
+        """What attaches disks to the VM that this program runs in."""
+        return VSphereAttacher(self.session)
 
     def be_patient(self, patience: Patience) -> None:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""

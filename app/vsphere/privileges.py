@@ -19,6 +19,8 @@ BACKUP = (
     "VirtualMachine.Provisioning.DiskRandomRead",
     "Datastore.Browse",
     "Datastore.FileManagement",
+    "VirtualMachine.Config.AddExistingDisk",
+    "VirtualMachine.Config.RemoveDisk",
 )
 RESTORE = (
     "System.View",
@@ -60,6 +62,8 @@ _PLACES = (
 """By the beginnings of their ids, the privileges that are needed on what a VM uses; a role on a folder of VMs does
 not reach it."""
 _WITHOUT = {
+    "VirtualMachine.Config.AddExistingDisk": WithoutPrivilege.NO_HOTADD,
+    "VirtualMachine.Config.RemoveDisk": WithoutPrivilege.NO_HOTADD,
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
     "VApp.AssignVM": WithoutPrivilege.NOT_INTO_VAPPS,
     "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,
@@ -95,6 +99,22 @@ def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[Privil
     return tuple(checks)
 
 
+def has_privileges(connection: Connection, entity: Any, names: Sequence[str]) -> frozenset[str]:
+    """Return those of some privileges that the session's account has on an object.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    row = read(connection.query(), connection.content.sessionManager, "currentSession")
+    session: Any = row.get("currentSession")
+    return _granted_on(connection, session.key, entity, names)
+
+
+def _granted_on(connection: Connection, session_key: str, entity: Any, names: Sequence[str]) -> frozenset[str]:
+    answer = connection.content.authorizationManager.HasPrivilegeOnEntity(entity, session_key, list(names))
+    return frozenset(name for name, has in zip(names, answer, strict=True) if has)
+
+
 class _Surroundings:
     """The objects around a VM that privileges are needed on, and what an account may do with each. Thread: one."""
 
@@ -125,10 +145,8 @@ class _Surroundings:
     def _granted_at(self, place: Any) -> frozenset[str]:
         known = self._granted.get(place._moId)
         if known is None:
-            asked = list(dict.fromkeys((*BACKUP, *RESTORE, *_INSTEAD.values())))
-            manager = self._connection.content.authorizationManager
-            answer = manager.HasPrivilegeOnEntity(place, self._session_key, asked)
-            known = frozenset(name for name, has in zip(asked, answer, strict=True) if has)
+            asked = tuple(dict.fromkeys((*BACKUP, *RESTORE, *_INSTEAD.values())))
+            known = _granted_on(self._connection, self._session_key, place, asked)
             self._granted[place._moId] = known
         return known
 

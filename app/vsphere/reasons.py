@@ -73,6 +73,53 @@ SECONDARY_VM: Final = MessageKind(
     "vm.secondary", "it is the secondary VM of a fault tolerance pair, and its primary is backed up instead"
 )
 
+# --- why a disk cannot be attached -------------------------------------------------------------------------------
+
+NOT_ON_PLATFORM: Final = MessageKind(
+    "attach.not_on_platform", "{address} shows this account no VM with the UUID of this machine ({uuids})"
+)
+SEVERAL_MACHINES: Final = MessageKind(
+    "attach.several_machines",
+    "several VMs have the UUID of this machine: {names}; give all but one another uuid.bios",
+)
+NO_INSTANCE_UUID: Final = MessageKind("attach.no_instance_uuid", "{machine} has no instance UUID")
+OWN_DISK: Final = MessageKind("attach.own_disk", "it is a disk of that machine itself")
+ENCRYPTED_DISK: Final = MessageKind("attach.encrypted", "it is encrypted; only its own VM has the key")
+STILL_CONSOLIDATING: Final = MessageKind(
+    "attach.consolidating", "the disks of {vm} need consolidation, which moves data between their files"
+)
+RUNS_ON_IT: Final = MessageKind("attach.runs_on_it", "{vm} is running on it, and no snapshot holds it still")
+NOT_THERE: Final = MessageKind("attach.not_there", "{vm} has no such disk at that place now")
+RAW_DEVICE: Final = MessageKind("attach.raw_device", "it is a raw device mapping (RDM)")
+IDE_DISK: Final = MessageKind("attach.ide_disk", "it is an IDE disk, and only SCSI disks can be attached")
+OTHER_DATACENTER: Final = MessageKind(
+    "attach.other_datacenter", "{vm} and the machine {machine} are in different datacenters"
+)
+DATASTORE_NOT_SEEN: Final = MessageKind(
+    "attach.datastore_not_seen", "the host {host} of {machine} does not see the datastore {datastore}"
+)
+OTHER_STORAGE: Final = MessageKind(
+    "attach.other_storage",
+    "one of {vm} and {machine} is on a vSAN datastore and the other is not, and a host attaches no disk then",
+)
+HAS_IT_ALREADY: Final = MessageKind(
+    "attach.has_it_already", "{machine} has a disk of that file or with that UUID already"
+)
+NO_SERIALS: Final = MessageKind(
+    "attach.no_serials",
+    "the guest of {machine} sees no serial numbers of its disks; switch {machine} off and set disk.EnableUUID to "
+    "TRUE in its advanced configuration",
+)
+NO_FREE_PLACE: Final = MessageKind(
+    "attach.no_free_place", "{machine} has no free place on a SCSI controller, nor for another controller"
+)
+PLACE_TAKEN: Final = MessageKind("attach.place_taken", "its place SCSI({bus}:{unit}) is taken")
+ANOTHER_MACHINE: Final = MessageKind(
+    "attach.another_machine",
+    "several VMs have the instance UUID of {machine}, so that it is not certain which one it is",
+)
+STILL_ATTACHED: Final = MessageKind("attach.still_attached", "it is still there after the task ended")
+
 # --- where a VM cannot go ----------------------------------------------------------------------------------------
 
 SEVERAL_OWN_DATACENTERS: Final = MessageKind(

@@ -43,6 +43,8 @@ class Operation(Word):
     END_TASK = "end a task"
     OPEN_DISK = "open a disk"
     OPEN_DISKS_OVER_NFC = "open disks over NFC"
+    ATTACH_DISK = "attach a disk"
+    DETACH_DISK = "detach a disk"
     ADDRESS_FILE = "address a datastore file"
 
 

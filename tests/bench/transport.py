@@ -1,6 +1,6 @@
 """How fast disks are read over native NFC, beside a bare TCP and a bare TLS connection with the same bytes.
 
-Servers run in processes of their own and send from the same warm file without holes. All four ways are measured
+Servers run in processes of their own and send from the same warm file without holes. All ways are measured
 in turn in every round, so that a slow minute of the machine slows all of them; the figures are medians.
 
 - *TCP*: the server sends the file with ``sendfile``, the client fills one reused buffer of 1 MiB with each
@@ -10,6 +10,8 @@ in turn in every round, so that a slow minute of the machine slows all of them; 
 - *nfs-cat*: libnfs writes the file into ``/dev/null``, from a real nfs-ganesha in a network namespace.
 - *nfs*: our reader of Direct NFS, from the same server, 1 MiB requests into reused buffers.
 - *nbd*, *nbdssl*: our reader against the simulator's NFC server, 1 MiB requests into reused buffers.
+- *dd*, *hotadd*: ``dd iflag=direct`` and our reader on one loop device of the same file, without any server
+  (``tests/bench/attached.py``); only where root may make loop devices.
 
 Run by ``./dev bench transport``, or ``python -m tests.bench.transport [--gib N] [--rounds N]``.
 """
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -37,12 +40,13 @@ from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.transport.factory import NativeTransports
 from app.transport.options import MIB, Compression, TransportOptions
+from tests.bench.attached import attached, is_possible
 from tests.bench.page import circumstances, write_section
 from tests.support.fakes import NullTaskLog
 from tests.support.ganesha import Ganesha, ganesha
 from tests.support.nfc_lab import LabCertificate, NfcLab, NfcLabProcess
 
-GOALS = {"nbd": ("TCP", 0.6), "nbdssl": ("TLS", 0.7), "nfs": ("nfs-cat", 0.7)}
+GOALS = {"nbd": ("TCP", 0.6), "nbdssl": ("TLS", 0.7), "nfs": ("nfs-cat", 0.7), "hotadd": ("dd", 0.9)}
 REQUEST_BYTES = MIB
 
 
@@ -170,11 +174,13 @@ def prepare(directory: Path, size: int) -> tuple[str, Path]:
 
 def measure(size: int, rounds: int) -> dict[str, list[float]]:
     """Return the bytes per second of every round by way."""
-    speeds: dict[str, list[float]] = {"TCP": [], "nbd": [], "TLS": [], "nbdssl": [], "nfs-cat": [], "nfs": []}
     with tempfile.TemporaryDirectory(prefix="standfast-bench-") as folder:
         path, file = prepare(Path(folder), size)
         exported, work = file.parents[1], Path(folder, "nfs-server")
-        with BareServer(file) as server, NfcLabProcess(Path(folder)) as lab, ganesha(exported, work) as filer:
+        with ExitStack() as stack:
+            server = stack.enter_context(BareServer(file))
+            lab = stack.enter_context(NfcLabProcess(Path(folder)))
+            filer = stack.enter_context(ganesha(exported, work))
             access = DiskAccess(nfc=lab, nfs=OnServer(filer), allows_plain=True)
             ways: dict[str, Callable[[], None]] = {
                 "TCP": lambda: bare(server.port, size, encrypted=False),
@@ -184,6 +190,11 @@ def measure(size: int, rounds: int) -> dict[str, list[float]]:
                 "nfs-cat": lambda: nfs_cat(filer, file),
                 "nfs": lambda: read_whole(access, path, size, TransportMode.NFS),
             }
+            if is_possible():
+                device = stack.enter_context(attached(file, size, Path(folder) / "guest"))
+                ways["dd"] = device.dd
+                ways["hotadd"] = lambda: device.read_whole(REQUEST_BYTES)
+            speeds: dict[str, list[float]] = {name: [] for name in ways}
             for number in range(rounds + 1):
                 for name, way in ways.items():
                     started = time.perf_counter()
@@ -199,7 +210,7 @@ def report(speeds: dict[str, list[float]], size: int, rounds: int, peak_mib: tup
     """Print and write down the figures; return whether the goals are reached."""
     medians = {name: statistics.median(values) for name, values in speeds.items()}
     rows = [
-        "| way | median MB/s | slowest | fastest | of the bare connection | goal |",
+        "| way | median MB/s | slowest | fastest | of the bare way | goal |",
         "|---|---|---|---|---|---|",
     ]
     reached = True
@@ -218,7 +229,7 @@ def report(speeds: dict[str, list[float]], size: int, rounds: int, peak_mib: tup
     body = "\n".join(
         [
             f"{size / (1 << 30):g} GiB per way and round, {rounds} rounds, all ways in turn in each; one core for "
-            "the server and one for the client. What TCP, TLS, nbd and nbdssl do is told in "
+            "the server and one for the client. What the ways do is told in "
             "`tests/bench/transport.py`.",
             "",
             *rows,
@@ -230,7 +241,7 @@ def report(speeds: dict[str, list[float]], size: int, rounds: int, peak_mib: tup
         ]
     )
     print(body)
-    write_section("transport", "Reading disks over native NFC", body)
+    write_section("transport", "Reading disks over native NFC and by HotAdd", body)
     return reached
 
 

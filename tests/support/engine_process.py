@@ -1,7 +1,8 @@
-"""An engine in a process of its own, to be killed: ``python -m tests.support.engine_process HOME REQUEST``.
+"""An engine in a process of its own, to be killed: ``python -m tests.support.engine_process HOME REQUEST [ROOT]``.
 
 Opens the installation in HOME (password file, passphrase from the environment), queues the backup that REQUEST
-(JSON) describes, prints ``started`` when its snapshot may exist soon, then ``ended`` with the state.
+(JSON) describes, prints ``started`` when its snapshot may exist soon, then ``ended`` with the state. ROOT stands
+for the root of the file system of the machine that the engine runs on.
 """
 
 import os
@@ -15,8 +16,9 @@ from app.contract.tasks import StartBackup, TaskDetails
 from app.core.passphrases import PASSPHRASE_VARIABLE
 
 
-def main(home: str, request: str) -> int:
-    with open_host(Path(home), os.environ[PASSPHRASE_VARIABLE]) as host:
+def main(home: str, request: str, root: str | None = None) -> int:
+    machine_root = None if root is None else Path(root)
+    with open_host(Path(home), os.environ[PASSPHRASE_VARIABLE], machine_root=machine_root) as host:
         print("started", flush=True)
         task = host.engine.execute(msgspec.json.decode(request, type=StartBackup))
         host.engine.wait_until_idle(120)

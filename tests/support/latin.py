@@ -31,7 +31,16 @@ FIXED = {
     *("root", "no_root_squash"),
     *("VMkernel", "vSphereBackupNFC", "SkipZ", "zlib", "FastLZ"),
     *("Storage", "vMotion", "LUN", "iSCSI", "HOTADD", "lib64", "bin"),
-    "config.vmacore.soap.maxSessionCount",
+    *(
+        "config.vmacore.soap.maxSessionCount",
+        "IDE",
+        "uuid.bios",
+        "dev",
+        "disk",
+        "by-id",
+        "disk.EnableUUID",
+        "TRUE",
+    ),
 }
 """Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""
 UNITS = {"B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "s", "h", "min"}

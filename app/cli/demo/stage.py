@@ -19,6 +19,7 @@ from app.paths import Folders, program_folder
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import SimulatorSpec
+from app.transport.hotadd.machine import GuestMachine
 
 FROZEN = "frozen"
 """Folder of the simulator's own copies of the disks that snapshots froze."""
@@ -52,7 +53,10 @@ def open_stage(root: Path, spec: SimulatorSpec) -> Iterator[Stage]:
         OperationalError: something could not be started.
     """
     passphrase = secrets.token_urlsafe(32)
-    with open_simulator(root, spec) as simulator, open_host(root / "standfast", passphrase) as host:
+    with (
+        open_simulator(root, spec) as simulator,
+        open_host(root / "standfast", passphrase, machine_root=simulator.guest_root) as host,
+    ):
         yield register(root, simulator, host.engine)
 
 
@@ -66,15 +70,24 @@ def open_simulator(root: Path, spec: SimulatorSpec, clock: Clock | None = None) 
 
 
 @contextmanager
-def open_host(home: Path, passphrase: str, clock: Clock | None = None) -> Iterator[EngineHost]:
+def open_host(
+    home: Path, passphrase: str, clock: Clock | None = None, *, machine_root: Path | None = None
+) -> Iterator[EngineHost]:
     """Start an engine that keeps everything in one folder, its passwords in the encrypted file.
+
+    Args:
+        home: the folder.
+        passphrase: of the file.
+        clock: gives the time.
+        machine_root: stands for the root of the file system of the machine that the engine runs on.
 
     Raises:
         OperationalError: it cannot be started.
     """
     installation = Installation.find(folders_in(home))
     store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase)
-    with EngineHost.open(installation, secrets=store, clock=clock) as host:
+    machine = None if machine_root is None else GuestMachine(machine_root)
+    with EngineHost.open(installation, secrets=store, clock=clock, machine=machine) as host:
         yield host
 
 

@@ -13,6 +13,7 @@ from app.engine.log.handlers import LogHandlers
 from app.engine.messages import MessageCatalogue
 from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.settings import NotificationSettingsStore
+from app.engine.platforms.attachments import Attachments
 from app.engine.platforms.handlers import PlatformHandlers
 from app.engine.platforms.probing import ModeTrial
 from app.engine.platforms.registration import PlatformRegistration
@@ -39,6 +40,7 @@ def build_handlers(
     manager: TaskManager,
     factory: TaskFactory,
     recovery: CrashRecovery,
+    attachments: Attachments,
     offers: OfferHandlers,
     notifications: NotificationSettingsStore,
     texts: MessageCatalogue,
@@ -48,7 +50,7 @@ def build_handlers(
     """Make what answers commands and queries, but for those about rules."""
     return (
         offers,
-        *_platform_handlers(services, manager, recovery, probe),
+        *_platform_handlers(services, manager, recovery, attachments, probe),
         *_standby_handlers(services, manager),
         *_task_handlers(services, manager, factory, texts, keep_limits),
         *_history_handlers(services, manager, offers, texts),
@@ -57,7 +59,11 @@ def build_handlers(
 
 
 def _platform_handlers(
-    services: Services, manager: TaskManager, recovery: CrashRecovery, probe: PortProbe
+    services: Services,
+    manager: TaskManager,
+    recovery: CrashRecovery,
+    attachments: Attachments,
+    probe: PortProbe,
 ) -> tuple[object, ...]:
     catalog, sessions, repositories = services.catalog, services.sessions, services.repositories
     registration = PlatformRegistration(
@@ -74,7 +80,7 @@ def _platform_handlers(
         TransportHandlers(
             sessions=sessions,
             platforms=catalog.platforms,
-            trial=ModeTrial(services.transports),
+            trial=ModeTrial(services.transports, attachments),
             journal=services.journal,
         ),
         RestoreHandlers(
@@ -90,7 +96,7 @@ def _platform_handlers(
             catalog=catalog,
             clock=services.clock,
             probe=probe,
-            trial=ModeTrial(services.transports),
+            trial=ModeTrial(services.transports, attachments),
         ),
     )
 

@@ -7,6 +7,7 @@ from app.domain.ids import TaskId
 from app.engine.assembly.services import Services
 from app.engine.backup.orphans import SnapshotRemover
 from app.engine.backup.run import BackupServices
+from app.engine.platforms.attachments import Attachments
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import TaskRunner
 from app.engine.restore.run import RestoreServices
@@ -26,6 +27,17 @@ def build_snapshot_remover(services: Services, is_live: Callable[[TaskId], bool]
         services.settings,
         is_live=is_live,
         is_known=catalog.tasks.is_known,
+    )
+
+
+def build_attachments(services: Services, is_live: Callable[[TaskId], bool]) -> Attachments:
+    """Make what attaches disks to the VM that the program runs in, and detaches them."""
+    return Attachments(
+        services.catalog.attachment_journal,
+        services.transports,
+        services.clock,
+        services.settings,
+        is_live=is_live,
     )
 
 
@@ -50,6 +62,7 @@ def build_manager(services: Services, runner: TaskRunner) -> TaskManager:
 def build_execution(
     services: Services,
     remover: SnapshotRemover,
+    attachments: Attachments,
     rules: RuleService,
     recovery: CrashRecovery,
     points: PointReconciler,
@@ -60,8 +73,8 @@ def build_execution(
         catalog=services.catalog,
         repositories=services.repositories,
         clock_watch=services.clock_watch,
-        for_backups=_backup_services(services, remover, chance),
-        for_restores=_restore_services(services),
+        for_backups=_backup_services(services, remover, attachments, chance),
+        for_restores=_restore_services(services, attachments),
         retention=rules.retention,
         retries=rules.retries,
         recovery=recovery,
@@ -69,13 +82,16 @@ def build_execution(
     )
 
 
-def _backup_services(services: Services, remover: SnapshotRemover, chance: random.Random) -> BackupServices:
+def _backup_services(
+    services: Services, remover: SnapshotRemover, attachments: Attachments, chance: random.Random
+) -> BackupServices:
     return BackupServices(
         sessions=services.sessions,
         repositories=services.repositories,
         transports=services.transports,
         catalog=services.catalog,
         remover=remover,
+        attachments=attachments,
         successions=services.successions,
         clock_watch=services.clock_watch,
         settings=services.settings,
@@ -83,11 +99,12 @@ def _backup_services(services: Services, remover: SnapshotRemover, chance: rando
     )
 
 
-def _restore_services(services: Services) -> RestoreServices:
+def _restore_services(services: Services, attachments: Attachments) -> RestoreServices:
     return RestoreServices(
         sessions=services.sessions,
         repositories=services.repositories,
         transports=services.transports,
+        attachments=attachments,
         rules=services.catalog.rules,
         journal=services.catalog.restore_journal,
         successions=services.successions,
@@ -95,11 +112,12 @@ def _restore_services(services: Services) -> RestoreServices:
     )
 
 
-def build_crash_recovery(services: Services, remover: SnapshotRemover) -> CrashRecovery:
+def build_crash_recovery(services: Services, remover: SnapshotRemover, attachments: Attachments) -> CrashRecovery:
     """Make what settles the aftermath of a crash."""
     return CrashRecovery(
         sessions=services.sessions,
         remover=remover,
+        attachments=attachments,
         catalog=services.catalog,
         successions=services.successions,
         journal=services.journal,

@@ -27,6 +27,7 @@ from app.engine.backup.subject import BackupSubject
 from app.engine.backup.templates import TemplateScope
 from app.engine.errors import NothingToBackUp, VmNotBackedUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
+from app.engine.platforms.attachments import Attachments
 from app.engine.platforms.disks import DiskOpener, holding
 from app.engine.platforms.identification import note_identity
 from app.engine.platforms.patience import patience_for
@@ -51,6 +52,7 @@ class BackupServices:
     transports: DiskTransports
     catalog: Catalog
     remover: SnapshotRemover
+    attachments: Attachments
     successions: Successions
     clock_watch: ClockWatch
     settings: EngineSettings
@@ -131,7 +133,7 @@ class BackupRun:
         )
         wanted = self._request
         self._request, details = self._patience.through(lambda: subject.find(wanted))
-        request, log = self._request, self._task.log
+        log = self._task.log
         summary = details.summary
         if summary.unsupported_reason is not None:
             raise VmNotBackedUp(vm=summary.name, reason=summary.unsupported_reason)
@@ -149,11 +151,18 @@ class BackupRun:
             log.warning(messages.STANDBY_SPACE_UNKNOWN)
         elif free_bytes < self._settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
-        remover = self._services.remover
-        self._patience.through(
-            lambda: remover.remove_before_run(hypervisor, request.platform, details, self._task.context)
-        )
+        self._clear_up(hypervisor, details)
         return details
+
+    def _clear_up(self, hypervisor: Hypervisor, details: VmDetails) -> None:
+        """Remove what earlier tasks have left; a disk that is still attached keeps its snapshot."""
+        services, platform, log = self._services, self._request.platform, self._task.log
+
+        def clear_up() -> None:
+            services.attachments.detach_left(hypervisor, platform, log_of=lambda _: log)
+            services.remover.remove_before_run(hypervisor, platform, details, self._task.context)
+
+        self._patience.through(clear_up)
 
     def _standby_path(self) -> str:
         standby = self._catalog.standbys.get(self._request.standby)
@@ -230,6 +239,7 @@ class BackupRun:
         scope = self._scope(hypervisor, details)
         request = self._request
         preferred = request.transports or modes_to_try(self._platform.transports, lan_free=request.lan_free)
+        attached = services.attachments.for_task(hypervisor, request.platform, context)
         history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
         with holding(services.transports, hypervisor, request.vm, preferred, context), scope as frozen:
             work = FrozenBackup(
@@ -239,7 +249,7 @@ class BackupRun:
                 request=self._request,
                 hypervisor=hypervisor,
                 repository=repository,
-                opener=DiskOpener(hypervisor, services.transports, preferred, context, self._patience),
+                opener=DiskOpener(hypervisor, services.transports, preferred, context, self._patience, attached),
                 patience=self._patience,
                 details=details,
                 frozen=frozen,

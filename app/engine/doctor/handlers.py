@@ -60,7 +60,7 @@ class DoctorHandlers:
         return blurred(text, names_in(platform, found)) if query.blurs_names else text
 
     def _examined(self, platform: Platform) -> Examination:
-        looks = Looks(probe=self._probe, resolve=resolve, trial=self._trial.of, now=self._clock.now)
+        looks = Looks(probe=self._probe, resolve=resolve, trial=self._trial.on(platform.id), now=self._clock.now)
         return examine_platform(platform, partial(self._sessions.connect, platform.id), looks)
 
     @handles(ExamineRule)

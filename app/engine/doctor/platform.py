@@ -204,7 +204,8 @@ def privileges(
     missing = [check for check in checks if not check.is_granted]
     for check in missing:
         yield _missing_kind(check).about(check.missing_at or subject, privilege=check.privilege)
-    if not any(check.for_backup for check in missing):
+    needed = [check for check in missing if check.without_it is not WithoutPrivilege.NO_HOTADD]
+    if not any(check.for_backup for check in needed):
         yield privilegekinds.CanBackUp.about(subject)
     if not any(check.for_restore for check in missing):
         yield privilegekinds.CanRestore.about(subject)
@@ -212,6 +213,7 @@ def privileges(
 
 _MISSING: dict[WithoutPrivilege, type[kinds.FindingKind]] = {
     WithoutPrivilege.WHOLE_DISKS: privilegekinds.PrivilegeForTracking,
+    WithoutPrivilege.NO_HOTADD: privilegekinds.PrivilegeForHotAdd,
     WithoutPrivilege.FEWER_FILES: privilegekinds.PrivilegeForFiles,
     WithoutPrivilege.TEMPLATES_AS_VMS: privilegekinds.PrivilegeForTemplates,
     WithoutPrivilege.NOT_INTO_VAPPS: privilegekinds.PrivilegeForVApps,

@@ -45,6 +45,18 @@ class PrivilegeForTracking(FindingKind):
     hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
 
 
+class PrivilegeForHotAdd(FindingKind):
+    """Without it disks are not attached to the VM that the program runs in."""
+
+    code = "doctor.privilege_hotadd"
+    severity = Severity.NOTICE
+    message_template = (
+        "The account lacks {privilege}: disks are not read by HotAdd, where this program runs in a VM of the "
+        "platform"
+    )
+    hint_template = "If HotAdd is wanted, add the privilege to the account's role, at least on that VM."
+
+
 class PrivilegeForFiles(FindingKind):
     """Without it some files of a VM cannot be read."""
 

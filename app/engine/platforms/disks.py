@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 
-from app.core.access import DiskAddress, DiskTransports, HoldsVms
+from app.core.access import AttachedDisks, DiskAddress, DiskTransports, HoldsVms
 from app.core.context import TaskContext
 from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
@@ -23,13 +24,15 @@ class DiskOpener:
         preferred: tuple[TransportMode, ...],
         context: TaskContext,
         patience: Patience,
+        attached: AttachedDisks | None,
     ) -> None:
-        """Prepare; ``patience`` is how to wait for a platform that is away."""
+        """Prepare; ``patience`` is how to wait for a platform that is away, ``attached`` what attaches disks."""
         self._hypervisor = hypervisor
         self._transports = transports
         self._preferred = preferred
         self._context = context
         self._patience = patience
+        self._attached = attached
         self._places = DiskPlaces(hypervisor, patience, context.log)
 
     @contextmanager
@@ -47,7 +50,7 @@ class DiskOpener:
     def _open_reader(self, address: DiskAddress) -> DiskReader:
         return self._patience.through(
             lambda: self._transports.open_reader(
-                self._hypervisor.disk_access,
+                replace(self._hypervisor.disk_access, hotadd=self._attached),
                 address,
                 preferred=self._preferred,
                 log=self._context.log,

@@ -1,22 +1,24 @@
-"""Trying ways to a disk that nobody writes to; nothing is changed on the platform."""
+"""Trying ways to a disk that nobody writes to; HotAdd attaches it to the VM of this program for a moment."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from app.contract.errors import ErrorRow
 from app.contract.transports import ProbedMode
-from app.core.access import DescribesHost, DiskAddress, DiskTransports
+from app.core.access import DescribesHost, DiskAccess, DiskAddress, DiskTransports
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import SilentLog
 from app.domain.errors import OperationalError
-from app.domain.ids import SnapshotId, VmId
+from app.domain.ids import PlatformId, SnapshotId, VmId
 from app.domain.states import TransportMode
 from app.domain.vms import PowerState, VirtualDisk, VmDetails, VmSummary
+from app.engine.platforms.attachments import Attachments
 
 MIB: Final = 1024 * 1024
 READ_BYTES: Final = 16 * MIB
@@ -48,16 +50,29 @@ class StillDisk:
 class ModeTrial:
     """Opens a disk in one mode and reads its beginning. Thread: any."""
 
-    def __init__(self, transports: DiskTransports, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, transports: DiskTransports, attachments: Attachments, now: Callable[[], float] = time.monotonic
+    ) -> None:
         """Prepare; ``now`` is a stopwatch."""
         self._transports = transports
+        self._attachments = attachments
         self._now = now
 
-    def of(self, hypervisor: Hypervisor, address: DiskAddress, mode: TransportMode) -> ProbedMode:
+    def on(self, platform: PlatformId) -> Callable[[Hypervisor, DiskAddress, TransportMode], ProbedMode]:
+        """Return what tries disks of a platform, as :meth:`of` does."""
+        return partial(self.of, platform)
+
+    def of(
+        self, platform: PlatformId, hypervisor: Hypervisor, address: DiskAddress, mode: TransportMode
+    ) -> ProbedMode:
         """Return how fast it was read, or why it was not."""
+        with self._attachments.for_probe(hypervisor, platform) as attached:
+            return self._read(replace(hypervisor.disk_access, hotadd=attached), address, mode)
+
+    def _read(self, access: DiskAccess, address: DiskAddress, mode: TransportMode) -> ProbedMode:
         try:
             reader = self._transports.open_reader(
-                hypervisor.disk_access, address, preferred=(mode,), log=SilentLog(), cancel=CancelToken()
+                access, address, preferred=(mode,), log=SilentLog(), cancel=CancelToken()
             )
             with closing(reader):
                 began_s = self._now()

@@ -46,5 +46,6 @@ class TransportHandlers:
             still = find_still(hypervisor, query.vm)
             if still is None:
                 raise NothingToProbe(name=platform.name)
-            modes = tuple(self._trial.of(hypervisor, still.address(), mode) for mode in platform.transports)
+            trial = self._trial.on(platform.id)
+            modes = tuple(trial(hypervisor, still.address(), mode) for mode in platform.transports)
         return ProbedDisk(vm_name=still.vm.name, disk=still.disk.label, path=still.disk.path, modes=modes)

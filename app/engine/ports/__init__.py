@@ -5,9 +5,10 @@ from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStor
 from app.engine.ports.points import PointStore, RepositoryOpener
 from app.engine.ports.program import EngineStore, SettingsStore
 from app.engine.ports.rules import RetryStore, RuleStore
-from app.engine.ports.tasks import RestoreJournal, SnapshotJournal, TaskRunner, TaskStore
+from app.engine.ports.tasks import AttachmentJournal, RestoreJournal, SnapshotJournal, TaskRunner, TaskStore
 
 __all__ = [
+    "AttachmentJournal",
     "Catalog",
     "EngineStore",
     "PlatformStore",

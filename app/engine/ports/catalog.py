@@ -10,7 +10,7 @@ from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStor
 from app.engine.ports.points import PointStore
 from app.engine.ports.program import EngineStore, SettingsStore
 from app.engine.ports.rules import RetryStore, RuleStore
-from app.engine.ports.tasks import RestoreJournal, SnapshotJournal, TaskStore
+from app.engine.ports.tasks import AttachmentJournal, RestoreJournal, SnapshotJournal, TaskStore
 
 
 class Catalog(Protocol):
@@ -84,6 +84,11 @@ class Catalog(Protocol):
     @property
     def snapshot_journal(self) -> SnapshotJournal:
         """Snapshots that may be on production VMs."""
+        ...
+
+    @property
+    def attachment_journal(self) -> AttachmentJournal:
+        """Disks that may be attached to the VM that the program runs in."""
         ...
 
     def take_unreadable(self) -> Sequence[UnreadableRow]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from app.core.access import Attachment
 from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
@@ -117,6 +118,22 @@ class SnapshotJournal(Protocol):
 
     def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, VmId]]:
         """Return what may still be on a production host."""
+        ...
+
+
+class AttachmentJournal(Protocol):
+    """Remembers on this machine which disks may be attached to the VM that it is. Thread: any."""
+
+    def opened(self, task: TaskId, platform: PlatformId, attachment: Attachment) -> None:
+        """Note, durably, that a disk is about to be attached for this task."""
+        ...
+
+    def closed(self, task: TaskId, attachment: Attachment) -> None:
+        """Note that it is detached for sure."""
+        ...
+
+    def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, Attachment]]:
+        """Return what may still be attached, oldest first."""
         ...
 
 

@@ -20,6 +20,7 @@ from app.domain.transports import modes_to_try
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
 from app.engine import messages
 from app.engine.errors import RestoredDataDiffers
+from app.engine.platforms.attachments import Attachments
 from app.engine.platforms.disks import DiskOpener
 from app.engine.platforms.identification import find_original, note_created
 from app.engine.platforms.patience import patience_for
@@ -58,6 +59,7 @@ class RestoreServices:
     sessions: Sessions
     repositories: Repositories
     transports: DiskTransports
+    attachments: Attachments
     rules: RuleStore
     journal: RestoreJournal
     successions: Successions
@@ -76,6 +78,7 @@ class RestoreRun:
         self._sessions = services.sessions
         self._repositories = services.repositories
         self._transports = services.transports
+        self._attachments = services.attachments
         self._rules = services.rules
         self._journal = services.journal
         self._successions = services.successions
@@ -223,7 +226,8 @@ class RestoreRun:
         pairs = _pairs(point.point, created, target.name)
         request, platform = self._request, self._sessions.platform(self._request.platform)
         preferred = request.transports or modes_to_try(platform.transports, lan_free=request.lan_free)
-        opener = DiskOpener(hypervisor, self._transports, preferred, self._context, self._patience)
+        attached = self._attachments.for_task(hypervisor, request.platform, self._context)
+        opener = DiskOpener(hypervisor, self._transports, preferred, self._context, self._patience, attached)
         self._task.stages.enter(TaskState.RUNNING)
         for pair in pairs:
             # Twice: each byte is written and then read back.

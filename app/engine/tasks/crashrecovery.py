@@ -22,6 +22,7 @@ from app.engine import messages
 from app.engine.backup.orphans import SnapshotRemover
 from app.engine.errors import TaskInterrupted
 from app.engine.log.journal import Journal
+from app.engine.platforms.attachments import Attachments
 from app.engine.platforms.identification import note_created
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
@@ -46,6 +47,7 @@ class CrashRecovery:
         *,
         sessions: Sessions,
         remover: SnapshotRemover,
+        attachments: Attachments,
         catalog: Catalog,
         successions: Successions,
         journal: Journal,
@@ -54,6 +56,7 @@ class CrashRecovery:
     ) -> None:
         self._sessions = sessions
         self._remover = remover
+        self._attachments = attachments
         self._catalog = catalog
         self._successions = successions
         self._journal = journal
@@ -96,7 +99,8 @@ class CrashRecovery:
         """Return the platforms on which tasks that do not run any more may have left something."""
         remover = self._remover
         traces = self._catalog.restore_journal.open_traces()
-        return remover.platforms() | {trace.platform for trace in traces if not remover.is_live(trace.task)}
+        left = remover.platforms() | self._attachments.platforms()
+        return left | {trace.platform for trace in traces if not remover.is_live(trace.task)}
 
     def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
         """Visit a task's platform when something is left there, of this task or of another; never raises."""
@@ -128,6 +132,7 @@ class CrashRecovery:
         Raises:
             OperationalError: the platform failed.
         """
+        self._attachments.detach_left(hypervisor, platform, log_of=self._log_of)
         journal = self._catalog.restore_journal
         for trace in journal.open_traces():
             if trace.platform == platform and not self._remover.is_live(trace.task):

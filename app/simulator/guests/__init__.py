@@ -10,10 +10,14 @@ Inside: ``partitions``, ``fat_layout``, ``fat_directory``, ``fat_table``, ``fat`
 Invariants: everything follows from seeds; a file system is valid whenever its guest is paused; a guest finds its
 disk again when a snapshot gives it another file.
 
+:class:`GuestDevices` is what the guest sees of disks that are attached to it, for the one VM that the
+program under test takes itself to run in.
+
 Threads: one per running VM that has a rate. A guest's lock is taken before a disk's, never the other way round;
 who pauses a guest must not hold the world's lock.
 """
 
+from app.simulator.guests.devices import GuestDevices
 from app.simulator.guests.fat import FatFile, FatVolume
 from app.simulator.guests.fat_layout import NotFat
 from app.simulator.guests.fat_table import VolumeFull
@@ -26,6 +30,7 @@ __all__ = [
     "FatFile",
     "FatVolume",
     "Guest",
+    "GuestDevices",
     "GuestNotRunning",
     "GuestVm",
     "GuestWorkload",

@@ -54,6 +54,7 @@ class DiskWork:
     thin: bool = False
     uuid: str | None = None
     replace: bool = False
+    mode: str = "persistent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ class _Planner:
                 thin=bool(getattr(backing, "thinProvisioned", False)),
                 uuid=getattr(backing, "uuid", None),
                 replace=change.fileOperation == "replace",
+                mode=str(getattr(backing, "diskMode", None) or "persistent"),
             )
         )
         return virtual_disk(

@@ -7,6 +7,7 @@ from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import release
 from app.simulator.storage import StorageError
 from app.simulator.vm import files, layout
+from app.simulator.vm.lending import give_all_back
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.power import wrong_state
 from app.simulator.vm.storage_faults import as_vim_faults
@@ -16,6 +17,7 @@ from app.simulator.vm.values import changed
 def forget(vm: Machine) -> None:
     """Remove a VM and its snapshots from the inventory."""
     inventory = vm.world.inventory
+    give_all_back(vm)
     with vm.world.lock:
         parent = vm.parent_object()
         if parent is not None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -14,7 +15,7 @@ from app.simulator.inventory.entity import Entity
 from app.simulator.inventory.host import HostSystem
 from app.simulator.objects import Lazy, SimObject
 from app.simulator.progress import TaskProgress
-from app.simulator.storage import DatastorePath, DiskStore
+from app.simulator.storage import DatastorePath, DiskStore, SimDisk
 from app.simulator.vm import files
 from app.simulator.vm.disk_tree import DiskTree, can_be_tracked
 from app.simulator.vm.snapshot import Snapshot, SnapshotWish
@@ -41,6 +42,14 @@ class Question:
     answered: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(eq=False)
+class LentDisk:
+    """A disk that is attached to another VM than its own, and the pin that holds its files still."""
+
+    disk: SimDisk
+    pin: ExitStack = field(default_factory=ExitStack)
+
+
 class Machine(Entity):
     """A virtual machine: its state, and how the state changes.
 
@@ -62,6 +71,7 @@ class Machine(Entity):
         question: what it asks, if anything.
         own_connection: how the server reaches it while its host is connected.
         moved_here: True after a registration at another place than it was written at: it asks before it starts.
+        lent: disks of other VMs that are attached to be read, by device key; no part of ``trees``.
         workload_bytes_per_s: what its guest writes each second.
     """
 
@@ -101,6 +111,7 @@ class Machine(Entity):
         self.question: Question | None = None
         self.own_connection: VmConnection = "connected"
         self.moved_here = False
+        self.lent: dict[int, LentDisk] = {}
         self.workload_bytes_per_s = 0
         self._trees: dict[int, DiskTree] = {}
 

@@ -10,6 +10,7 @@ from app.simulator.vm import files, layout
 from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.devices import connect_info
 from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.lending import is_lent
 from app.simulator.vm.machine import Machine, Question
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed
@@ -93,7 +94,7 @@ def _check_disks(vm: Machine) -> None:
             continue
         if not leaf.datastore.resolve(leaf.extent_path).exists():
             raise vim.fault.FileNotFound(msg=f"File {leaf.path} was not found.", file=str(leaf.path))
-        if any(other.uses_file(leaf.path) for other in others):
+        if is_lent(leaf, vm.world.inventory.vms) or any(other.uses_file(leaf.path) for other in others):
             raise vim.fault.FileLocked(msg=f"{leaf.path} is used by another VM.", file=str(leaf.path))
     home = files.home_of(vm.config)
     if not files.datastore_of(vm.world, home).free_bytes:

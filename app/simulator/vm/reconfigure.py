@@ -7,8 +7,8 @@ from pyVmomi import vim, vmodl
 from app.simulator.calls import Call
 from app.simulator.inventory.entity import child_named, duplicate_name, stored_name
 from app.simulator.progress import TaskProgress
-from app.simulator.storage import DatastorePath, SimDisk
-from app.simulator.vm import files, layout
+from app.simulator.storage import DatastorePath, DiskFrozen, DiskInUse, SimDisk
+from app.simulator.vm import files, layout, lending
 from app.simulator.vm.config import check_spec, with_devices, with_spec
 from app.simulator.vm.controllers import storage_kind
 from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan_device_changes
@@ -185,11 +185,14 @@ def carry_out(vm: Machine, plan: DevicePlan) -> list[Device]:
     trees = dict(vm.trees)
     devices = plan.devices
     created: list[SimDisk] = []
+    lent = set(vm.lent)
     try:
         for work in plan.work:
             with as_vim_faults(work.path):
                 devices = _do(vm, work, trees, devices, created)
     except (vmodl.MethodFault, ValueError) as failure:
+        for key in set(vm.lent) - lent:
+            lending.give_back(vm, key)
         for disk in created:
             with as_vim_faults(str(disk.path)):
                 vm.world.disks.delete(disk.path)
@@ -219,8 +222,9 @@ def _do(
         created.append(disk)
         return _attached(vm, work.key, disk, trees, devices)
     if work.step is DiskStep.ATTACH:
-        _refuse_attached_elsewhere(vm, work)
-        return _attached(vm, work.key, store.open(work.path), trees, devices)
+        return _attach(vm, work, trees, devices)
+    if work.key in vm.lent:
+        return _give_back(vm, work, devices)
     if tree is None:
         return devices
     if work.step is DiskStep.EXTEND and tree.leaf is not None:
@@ -234,6 +238,23 @@ def _do(
                 store.delete(disk.path)
             else:
                 disk.close()
+    return devices
+
+
+def _attach(vm: Machine, work: DiskWork, trees: dict[int, DiskTree], devices: list[Device]) -> list[Device]:
+    if work.mode == lending.MODE:
+        return lending.lend(vm, work.key, work.path, devices)
+    _refuse_attached_elsewhere(vm, work)
+    disk = vm.world.disks.open(work.path)
+    if disk.is_frozen:  # a write would change what stands on it
+        raise DiskFrozen(f"{disk.path} is the parent of {disk.children[0].path}")
+    return _attached(vm, work.key, disk, trees, devices)
+
+
+def _give_back(vm: Machine, work: DiskWork, devices: list[Device]) -> list[Device]:
+    if work.step is DiskStep.DESTROY:
+        raise DiskInUse(f"{work.path} is another VM's")
+    lending.give_back(vm, work.key)
     return devices
 
 

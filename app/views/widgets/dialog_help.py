@@ -21,7 +21,7 @@ _TEXTS: Final = {
         "DialogHelp",
         "<p>The ways to the disks of this platform, from the first that is tried to the last.</p><p><b>Probe</b> "
         "opens one disk that nobody writes to in each of them, reads its beginning, and shows the speed or the "
-        "reason; nothing is changed on the platform.</p>",
+        "reason. HotAdd attaches it to the VM of this program for a moment; nothing else is changed.</p>",
     ),
     "StandbyDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",

@@ -14,6 +14,7 @@ from app.catalog.errors import CatalogRowInTheWay
 from app.catalog.history_tables import log
 from app.catalog.reading import MOST_NOTED
 from app.catalog.tables import metadata, tasks
+from app.core.access import Attachment
 from app.core.clock import SystemClock
 from app.domain.engines import EngineBeat
 from app.domain.errors import KeptError
@@ -72,6 +73,7 @@ def fill(catalog: Catalog, number: int) -> None:
     catalog.log.append(NOON, LogLevel.ERROR, LINE.fill(number=number), subject)
     catalog.settings.put(f"setting {number}", "{}")
     catalog.snapshot_journal.opened(key, platform, vm)
+    catalog.attachment_journal.opened(key, platform, attachment(number))
     trace = RestoreTrace(
         task=key, platform=platform, phase=RestorePhase.CREATING, name=f"name {number}", created_as="n"
     )
@@ -79,6 +81,18 @@ def fill(catalog: Catalog, number: int) -> None:
     catalog.traffic.add([Moved(at_s=FIRST_S + number, rule=rule, vm=vm, read_bytes=1, written_bytes=2)])
     catalog.traffic.roll_up(FIRST_S + 3600)
     catalog.traffic.add([Moved(at_s=FIRST_S + 3600 + number, rule=rule, vm=vm, read_bytes=1, written_bytes=2)])
+
+
+def attachment(number: int) -> Attachment:
+    return Attachment(
+        machine=VmId(f"vm-{number}"),
+        machine_uuid=f"instance {number}",
+        machine_name="console",
+        path="[ds1] web/web.vmdk",
+        disk_uuid=f"disk {number}",
+        bus=1,
+        unit=number,
+    )
 
 
 LISTS: dict[str, Callable[[Catalog], Sequence[object]]] = {
@@ -99,6 +113,7 @@ LISTS: dict[str, Callable[[Catalog], Sequence[object]]] = {
     "log": lambda catalog: catalog.log.page(LogSearch(), limit=10).entries,
     "warnings": lambda catalog: catalog.log.page(LogSearch(at_least=LogLevel.WARNING), limit=10).entries,
     "snapshots": lambda catalog: tuple(catalog.snapshot_journal.open_entries()),
+    "attachments": lambda catalog: tuple(catalog.attachment_journal.open_entries()),
     "restores": lambda catalog: tuple(catalog.restore_journal.open_traces()),
 }
 OTHERS: dict[str, Callable[[Catalog], object]] = {
@@ -269,6 +284,12 @@ def test_a_snapshot_is_not_forgotten_for_the_damage_of_its_moment(path: Path) ->
     _damage_first_row(path, "snapshot_journal", "opened_at", "once")
     with Catalog.open(path, clock=SystemClock()) as catalog:
         assert {entry[0] for entry in catalog.snapshot_journal.open_entries()} == {"t1", "t2"}
+
+
+def test_a_disk_is_not_forgotten_for_the_damage_of_its_moment(path: Path) -> None:
+    _damage_first_row(path, "attachment_journal", "opened_at", "once")
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        assert {entry[0] for entry in catalog.attachment_journal.open_entries()} == {"t1", "t2"}
 
 
 def test_a_point_that_is_put_again_is_whole_again(path: Path) -> None:

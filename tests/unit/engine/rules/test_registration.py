@@ -286,7 +286,7 @@ def test_the_doctor_says_of_each_way_to_a_disk_whether_it_is_open(lab: RuleLab) 
     assert "doctor.no_still_disk" in codes(examined(lab, platform))
     lab.host.add_vm("still", powered_on=False)
     findings = examined(lab, platform, trial=closed)
-    assert any("SAN is not used: VDDK is not installed." in text(finding) for finding in findings)
+    assert any("SAN is not used: it needs VMware's VDDK" in text(finding) for finding in findings)
     assert "doctor.no_way_open" in codes(findings, Severity.ERROR)
 
 
@@ -310,6 +310,25 @@ def test_names_are_blurred_whole_and_alike() -> None:
     names = pseudonyms(host=["esx01.lab", "esx01"], vm=["web", "web-01"])
     text = "web-01 on ESX01.lab, esx01 and web; webmail and x-web stay"
     assert blurred_text(text, names) == "vm-2 on host-2, host-1 and vm-1; webmail and x-web stay"
+
+
+def test_the_doctor_says_that_only_hotadd_needs_a_privilege(lab: RuleLab) -> None:
+    lab.host.add_vm("web")
+    lab.host.privileges = (
+        PrivilegeCheck(
+            privilege="attach",
+            for_backup=True,
+            for_restore=False,
+            is_granted=False,
+            without_it=WithoutPrivilege.NO_HOTADD,
+        ),
+    )
+    (platform,) = lab.engine.ask(ListPlatforms())
+    findings = examined(lab, platform)
+    (notice,) = [finding for finding in findings if finding.code == "doctor.privilege_hotadd"]
+    assert notice.severity is Severity.NOTICE
+    assert "attach: disks are not read by HotAdd" in text(notice)
+    assert {"doctor.can_back_up", "doctor.can_restore"} <= codes(findings)
 
 
 def test_plain_transport_is_off_until_it_is_allowed_and_then_named_by_the_doctor(lab: RuleLab) -> None:

@@ -1,0 +1,132 @@
+"""What the guest of one VM sees of disks that are attached to it: real files below a folder that stands for ``/``.
+
+A disk that is attached is copied through its chain into a file ``dev/sdb``, read-only, with the links and the
+folders of sysfs that a Linux guest has for it. A thread stands for the kernel: when ``1`` is written into
+``delete`` the device goes away. A disk that is detached while the guest still has its device counts as torn out.
+"""
+
+import itertools
+import os
+import shutil
+import string
+import threading
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class AttachedDisk(Protocol):
+    """What is asked of a disk that is attached."""
+
+    @property
+    def uuid(self) -> str:
+        """What the guest sees as its serial number, with dashes."""
+        ...
+
+    def export_raw(self, target: Path) -> None:
+        """Write the whole disk into a new file."""
+        ...
+
+
+_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Device:
+    name: str
+    path: str
+    """Datastore path of the disk."""
+    bus: int
+    unit: int
+    links: tuple[Path, ...]
+    controls: Path
+
+
+class GuestDevices:
+    """The devices of the VM that counts as this machine. Thread: any; ``_lock`` guards what is there.
+
+    Attributes:
+        root: stands for the root of its file system.
+        torn_out: datastore paths of disks that were detached while the guest still had them.
+        shown: datastore paths of all disks that the guest ever saw attached.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.torn_out: list[str] = []
+        self.shown: list[str] = []
+        self._lock = threading.Lock()
+        self._devices: dict[int, _Device] = {}
+        self._names = (f"sd{letters}" for letters in _letters())
+        self._stopping = threading.Event()
+        self._kernel = threading.Thread(target=self._run, name="guest-kernel", daemon=True)
+        next(self._names)  # sda is what it runs on
+        for folder in ("dev/disk/by-id", "sys/class/block", "sys/devices", "sys/class/dmi/id"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+
+    def start(self, bios_uuid: str) -> None:
+        """Let the guest run with a UUID, which its firmware shows in two orders of bytes."""
+        wanted = uuid.UUID(bios_uuid)
+        groups = wanted.hex[:16], wanted.hex[16:]
+        serial = "-".join(" ".join(half[at : at + 2] for at in range(0, 16, 2)) for half in groups)
+        firmware = self.root / "sys/class/dmi/id"
+        (firmware / "sys_vendor").write_text("VMware, Inc.\n", encoding="ascii")
+        (firmware / "product_serial").write_text(f"VMware-{serial}\n", encoding="ascii")
+        (firmware / "product_uuid").write_text(f"{uuid.UUID(bytes=wanted.bytes_le)}\n", encoding="ascii")
+        self._kernel.start()
+
+    def stop(self) -> None:
+        """End the guest."""
+        self._stopping.set()
+        if self._kernel.is_alive():
+            self._kernel.join()
+
+    def show(self, key: int, disk: AttachedDisk, path: str, bus: int, unit: int, *, has_serial: bool) -> None:
+        """Let the guest see a disk; without a serial number it has no name below ``by-id``."""
+        with self._lock:
+            name = next(self._names)
+            image = self.root / "dev" / name
+            disk.export_raw(image)
+            image.chmod(0o400)
+            controls = self.root / "sys/devices" / f"{bus + 2}:0:{unit}:0"
+            controls.mkdir()
+            (controls / "delete").touch()
+            block = self.root / "sys/class/block" / name
+            block.mkdir()
+            (block / "device").symlink_to(os.path.relpath(controls, block))
+            digits = disk.uuid.replace("-", "")
+            links = [self.root / "dev/disk/by-id" / f"{kind}{digits}" for kind in ("wwn-0x", "scsi-3")]
+            for link in links if has_serial else []:
+                link.symlink_to(f"../../{name}")
+            self._devices[key] = _Device(name, path, bus, unit, tuple(links), controls)
+            self.shown.append(path)
+
+    def take_away(self, key: int) -> None:
+        """Take a disk away that is detached."""
+        with self._lock:
+            device = self._devices.pop(key, None)
+            if device is not None and device.controls.exists():
+                self.torn_out.append(device.path)
+                self._forget(device)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_S):
+            with self._lock:
+                for device in self._devices.values():
+                    delete = device.controls / "delete"
+                    if delete.exists() and delete.read_text(encoding="ascii").strip() == "1":
+                        self._forget(device)
+
+    def _forget(self, device: _Device) -> None:
+        for link in device.links:
+            link.unlink(missing_ok=True)
+        shutil.rmtree(self.root / "sys/class/block" / device.name)
+        shutil.rmtree(device.controls)
+        (self.root / "dev" / device.name).unlink()
+
+
+def _letters() -> "itertools.chain[str]":
+    return itertools.chain(
+        string.ascii_lowercase, ("".join(pair) for pair in itertools.product(string.ascii_lowercase, repeat=2))
+    )

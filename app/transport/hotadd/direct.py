@@ -1,0 +1,211 @@
+"""Reading a block device or a file past the page cache, several reads in flight on threads."""
+
+import itertools
+import mmap
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from app.core.cancel import CancelToken
+from app.core.disks import ReadRequest
+from app.transport.ahead import Pull, ReadAhead
+
+SECTOR_BYTES: Final = 4096
+"""What offsets, lengths and buffers are multiples of; enough for devices with large sectors."""
+THREADS: Final = 4
+_PIECE_BYTES: Final = 1024 * 1024
+"""What one call reads."""
+_SLICE_S: Final = 0.25
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)
+
+
+class DeviceStalled(OSError):
+    """The device gave nothing for too long."""
+
+
+class DeviceTooShort(OSError):
+    """The device ends where it should go on."""
+
+
+class _Reading:
+    """A request that is under way on a thread. Once it is abandoned, nothing comes into its buffer any more."""
+
+    def __init__(self, pull: Pull) -> None:
+        self.pull = pull
+        self.future: Future[None] = Future()
+        self._lock = threading.Lock()
+        self._is_abandoned = False
+
+    def deliver(self, offset: int, data: memoryview) -> None:
+        """Put what was read at a place of the disk into the request's buffer, as far as it belongs there."""
+        skipped = max(0, self.pull.offset - offset)
+        target = offset + skipped - self.pull.offset
+        wanted = data[skipped : skipped + len(self.pull.view) - target]
+        with self._lock:
+            if not self._is_abandoned:
+                self.pull.view[target : target + len(wanted)] = wanted
+
+    def abandon(self) -> None:
+        """Leave its buffer to its owner."""
+        with self._lock:
+            self._is_abandoned = True
+
+
+class DirectFile:
+    """A block device or a file that is read with direct I/O where its file system can do that.
+
+    Threads read into aligned buffers of their own and copy from there, so that a read which hangs in the kernel
+    can be left alone: what it brings in the end goes nowhere.
+
+    Thread: one at a time.
+    """
+
+    def __init__(self, path: Path, capacity_bytes: int) -> None:
+        """Open it.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        self.capacity_bytes = capacity_bytes
+        self._fd = _open(path)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-read")
+        self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
+        for _ in range(THREADS):
+            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
+        self._in_flight: deque[_Reading] = deque()
+
+    def size_bytes(self) -> int:
+        """Return how large the device is.
+
+        Raises:
+            OSError: that cannot be found out.
+        """
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def read_many(
+        self,
+        requests: Iterable[ReadRequest],
+        *,
+        window: int,
+        budget_bytes: int,
+        patience_s: float,
+        cancel: CancelToken,
+    ) -> Generator[ReadRequest, None, None]:
+        """Fill the requests' buffers and yield each, in order.
+
+        Raises:
+            OSError: the device cannot be read, or stays silent for too long.
+            ValueError: a request reaches beyond the capacity.
+            TaskCancelled: cancelled meanwhile.
+        """
+        ahead = ReadAhead(
+            requests,
+            capacity_bytes=self.capacity_bytes,
+            window=window,
+            budget_bytes=budget_bytes,
+            cancel=cancel,
+        )
+        open_bytes = 0
+        try:
+            while True:
+                while (pull := ahead.next_within(open_bytes)) is not None:
+                    open_bytes += len(pull.view)
+                    self._begin(pull)
+                if not ahead.pulled:
+                    return
+                pull = ahead.pulled.popleft()
+                self._await_oldest(patience_s, cancel)
+                open_bytes -= len(pull.view)
+                yield pull.finish()
+        finally:
+            self._forget()
+
+    def close(self) -> None:
+        """Close it; never raises. Where a read still hangs, the last one to end does it."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        has_ended = self._forget()
+        self._pool.shutdown(wait=has_ended, cancel_futures=True)
+        if has_ended:
+            os.close(fd)
+        else:
+            _close_after(fd, [reading.future for reading in self._in_flight])
+
+    # ---- inside ----------------------------------------------------------------------------------------------
+
+    def _begin(self, pull: Pull) -> None:
+        reading = _Reading(pull)
+        reading.future = self._pool.submit(self._fill, self._fd, reading)
+        self._in_flight.append(reading)
+
+    def _fill(self, fd: int, reading: _Reading) -> None:
+        """Read what a request asks for, in whole sectors; run on a thread of the pool.
+
+        Raises:
+            DeviceTooShort: the device ends before.
+            OSError: it cannot be read.
+        """
+        pull = reading.pull
+        end = pull.offset + len(pull.view)
+        position = pull.offset // SECTOR_BYTES * SECTOR_BYTES
+        buffer = self._buffers.get()
+        try:
+            with memoryview(buffer) as view:
+                while position < end:
+                    wanted = min(_PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
+                    count = os.preadv(fd, [view[:wanted]], position)
+                    if not count or (count % SECTOR_BYTES and position + count < end):
+                        raise DeviceTooShort
+                    reading.deliver(position, view[:count])
+                    position += count
+        finally:
+            self._buffers.put(buffer)
+
+    def _await_oldest(self, patience_s: float, cancel: CancelToken) -> None:
+        future = self._in_flight[0].future
+        limit = time.monotonic() + patience_s
+        while not wait([future], _SLICE_S).done:
+            cancel.check()
+            if time.monotonic() >= limit:
+                raise DeviceStalled
+        future.result()
+        self._in_flight.popleft()
+
+    def _forget(self) -> bool:
+        """Give up reads that no one wants any more; return whether all have ended."""
+        for reading in self._in_flight:
+            reading.abandon()
+        pending = {reading.future for reading in self._in_flight if not reading.future.cancel()}
+        if wait(pending, _SLICE_S).not_done:
+            return False
+        self._in_flight.clear()
+        return True
+
+
+def _close_after(fd: int, futures: list[Future[None]]) -> None:
+    left = [future for future in futures if not future.done()]
+    counter = itertools.count(1)
+
+    def ended(_: Future[None]) -> None:
+        if next(counter) == len(left):
+            os.close(fd)
+
+    for future in left:
+        future.add_done_callback(ended)
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, flags | _DIRECT)
+    except OSError:
+        if not _DIRECT:
+            raise
+        return os.open(path, flags)  # some file systems have no direct I/O; what else is wrong shows again

@@ -1,0 +1,124 @@
+"""A disk that is attached to this machine, for the benchmark ``transport``: a loop device on the disk's file.
+
+Both ways read it past all page caches, in requests of 1 MiB: ``dd iflag=direct``, one request after the other, and
+our HotAdd reader, several in flight, with the device found by its serial number and let go of afterwards. What is
+compared is therefore a device that has to be waited for. On one that answers from memory (5 GB/s and more) the
+copy out of the reader's aligned buffers shows; no disk is that fast.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.access import Attachment, DiskAccess, DiskAddress
+from app.core.cancel import CancelToken
+from app.core.disks import ReadRequest
+from app.domain.ids import VmId
+from app.domain.states import TransportMode
+from app.transport.factory import NativeTransports
+from app.transport.hotadd.machine import GuestMachine
+from tests.support.fakes import NullTaskLog
+
+MIB = 1 << 20
+_SERIAL = "6000c290-0000-0000-0000-00000000bec4"
+
+
+def is_possible() -> bool:
+    """Return whether loop devices can be made here."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and Path("/dev/loop-control").exists()
+
+
+class AttachedDevice:
+    """A loop device in the place of an attached disk; fulfils ``AttachedDisks``."""
+
+    def __init__(self, device: Path, root: Path, size: int) -> None:
+        self.device = device
+        self._root = root
+        self._size = size
+        firmware, controls = root / "sys/class/dmi/id", root / "sys/devices/2:0:0:0"
+        for folder in (firmware, controls, root / "dev/disk/by-id", root / "sys/class/block" / device.name):
+            folder.mkdir(parents=True)
+        (firmware / "sys_vendor").write_text("VMware, Inc.", encoding="ascii")
+        (firmware / "product_uuid").write_text("421f0b1c-2d3e-4f50-8192-a3b4c5d6e7f8", encoding="ascii")
+        (firmware / "product_serial").write_text("none", encoding="ascii")
+        (root / "dev" / device.name).symlink_to(device)
+        (root / "sys/class/block" / device.name / "device").symlink_to(controls)
+        (controls / "delete").touch()
+
+    @property
+    def _link(self) -> Path:
+        return self._root / "dev/disk/by-id" / f"wwn-0x{_SERIAL.replace('-', '')}"
+
+    def attach(
+        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+    ) -> Attachment:
+        """Let the device be seen."""
+        assert bios_uuids
+        attachment = Attachment(
+            machine=VmId("vm-2"),
+            machine_uuid="instance",
+            machine_name="bench",
+            path=disk.path,
+            disk_uuid=_SERIAL,
+            bus=0,
+            unit=0,
+        )
+        check(attachment)
+        self._link.symlink_to(f"../../{self.device.name}")
+        return attachment
+
+    def detach(self, attachment: Attachment) -> None:
+        """Take it away."""
+        assert attachment.disk_uuid == _SERIAL
+        self._link.unlink(missing_ok=True)
+
+    def read_whole(self, request_bytes: int) -> None:
+        """Read the device by the reader of HotAdd; attaching and detaching are no part of what is compared."""
+        disk = DiskAddress(
+            vm=VmId("vm-1"), vm_name="bench", disk_key=2000, path="bench", capacity_bytes=self._size
+        )
+        reader = NativeTransports(machine=GuestMachine(self._root)).open_reader(
+            DiskAccess(hotadd=self),
+            disk,
+            preferred=[TransportMode.HOTADD],
+            log=NullTaskLog(),
+            cancel=CancelToken(),
+        )
+        free = [memoryview(bytearray(request_bytes)) for _ in range(reader.window)]
+
+        def requests() -> Iterator[ReadRequest]:
+            for offset in range(0, self._size, request_bytes):
+                yield ReadRequest(offset, free.pop())
+
+        received = 0
+        try:
+            for request in reader.read_many(requests()):
+                received += len(request.buffer)
+                free.append(request.buffer)
+        finally:
+            self._link.unlink()  # as the kernel does when it is told to let go
+            reader.close()
+        assert received == self._size, "the disk was not read whole"
+
+    def dd(self) -> None:
+        """Read the device by ``dd``."""
+        command = ["dd", f"if={self.device}", "of=/dev/null", "bs=1M", "iflag=direct"]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def attached(file: Path, size: int, folder: Path) -> Iterator[AttachedDevice]:
+    """Make a read-only loop device of a file for the length of a block."""
+    made = subprocess.run(
+        ["losetup", "--find", "--show", "--read-only", "--direct-io=on", str(file)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    device = Path(made.stdout.strip())
+    try:
+        yield AttachedDevice(device, folder, size)
+    finally:
+        subprocess.run(["losetup", "--detach", str(device)], check=True)

@@ -1,0 +1,155 @@
+"""Reading a device past the page cache: every byte in its place, whatever is asked, and no wait without an end."""
+
+import mmap
+import os
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.cancel import CancelToken
+from app.core.disks import ReadRequest
+from app.domain.errors import TaskCancelled
+from app.transport.hotadd.direct import THREADS, DeviceStalled, DeviceTooShort, DirectFile
+from tests.support.waiting import wait_for_threads
+
+SIZE = 3 * 1024 * 1024 + 512  # a disk need not be a whole number of large sectors
+
+
+@pytest.fixture
+def content() -> bytes:
+    return random.Random(7).randbytes(SIZE)
+
+
+@pytest.fixture
+def device(tmp_path: Path, content: bytes) -> Iterator[DirectFile]:
+    path = tmp_path / "device"
+    path.write_bytes(content)
+    file = DirectFile(path, SIZE)
+    yield file
+    file.close()
+
+
+def read(
+    device: DirectFile, requests: list[ReadRequest], *, patience_s: float = 10.0, cancel: CancelToken | None = None
+) -> list[ReadRequest]:
+    reading = device.read_many(
+        iter(requests),
+        window=4,
+        budget_bytes=1 << 20,
+        patience_s=patience_s,
+        cancel=cancel or CancelToken(),
+    )
+    return list(reading)
+
+
+def request(offset: int, length_bytes: int) -> ReadRequest:
+    return ReadRequest(offset, memoryview(bytearray(length_bytes)))
+
+
+def test_any_range_is_read_exactly_and_in_order(device: DirectFile, content: bytes) -> None:
+    chance = random.Random(3)
+    spans = [(0, SIZE), (SIZE - 512, 512), (511, 2), (4095, 4098), (SIZE - 1, 1)]
+    for _ in range(200):
+        start = chance.randrange(SIZE)
+        spans.append((start, min(SIZE - start, chance.choice([1, 512, 4096, 65536, 1 << 20]))))
+    wanted = [request(*span) for span in spans]
+    done = read(device, wanted)
+    assert [id(result) for result in done] == [id(result) for result in wanted]
+    for result in done:
+        assert bytes(result.buffer) == content[result.offset : result.offset + len(result.buffer)]
+
+
+def test_what_lies_beyond_the_disk_is_refused(device: DirectFile) -> None:
+    with pytest.raises(ValueError, match="not all on a disk"):
+        read(device, [request(SIZE - 1, 2)])
+
+
+def test_a_device_that_ends_early_gives_no_data(tmp_path: Path) -> None:
+    path = tmp_path / "short"
+    path.write_bytes(bytes(8192))
+    device = DirectFile(path, 16384)
+    with pytest.raises(DeviceTooShort):
+        read(device, [request(4096, 8192)])
+    device.close()
+
+
+def test_direct_io_is_used_where_there_is_any(device: DirectFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    real = os.preadv
+
+    def noted(fd: int, buffers: list[memoryview], offset: int) -> int:
+        seen.append((offset, len(buffers[0])))
+        return real(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", noted)
+    read(device, [request(1000, 5000)])
+    assert seen == [(0, 8192)]
+
+
+def test_a_device_that_hangs_is_given_up_and_left_alone(
+    device: DirectFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, real = threading.Event(), os.preadv
+
+    def hangs(fd: int, buffers: list[memoryview], offset: int) -> int:
+        release.wait(20)
+        return real(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", hangs)
+    wanted = request(0, 4096)
+    with pytest.raises(DeviceStalled):
+        read(device, [wanted], patience_s=0.3)
+    device.close()
+    wanted.buffer[:] = b"\xff" * 4096
+    release.set()
+    wait_for_threads("direct-read")
+    assert bytes(wanted.buffer) == b"\xff" * 4096  # an answer that came too late changes nothing
+
+
+def test_a_stopped_task_does_not_wait_for_the_device(device: DirectFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    release, cancel = threading.Event(), CancelToken()
+    real = os.preadv
+
+    def hangs(fd: int, buffers: list[memoryview], offset: int) -> int:
+        cancel.cancel()
+        release.wait(20)
+        return real(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", hangs)
+    with pytest.raises(TaskCancelled):
+        read(device, [request(0, 4096)], cancel=cancel)
+    release.set()
+
+
+def test_a_reader_that_stops_in_the_middle_can_read_again(device: DirectFile, content: bytes) -> None:
+    reading = device.read_many(
+        (request(offset, 65536) for offset in range(0, 1 << 20, 65536)),
+        window=4,
+        budget_bytes=1 << 20,
+        patience_s=10,
+        cancel=CancelToken(),
+    )
+    assert bytes(next(reading).buffer) == content[:65536]
+    reading.close()
+    (again,) = read(device, [request(1 << 20, 4096)])
+    assert bytes(again.buffer) == content[1 << 20 : (1 << 20) + 4096]
+
+
+def test_memory_is_bounded_by_the_threads(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "another"
+    path.write_bytes(content)
+    made: list[int] = []
+    real = mmap.mmap
+
+    def counted(fileno: int, length: int) -> mmap.mmap:
+        made.append(length)
+        return real(fileno, length)
+
+    monkeypatch.setattr("app.transport.hotadd.direct.mmap.mmap", counted)
+    device = DirectFile(path, SIZE)
+    read(device, [request(offset, 65536) for offset in range(0, 3 << 20, 65536)])
+    device.close()
+    assert len(made) == THREADS
