@@ -108,6 +108,7 @@ def test_the_documented_states_come_in_their_order(stage: Stage) -> None:
         TaskState.QUERYING_CHANGES,
         TaskState.CHECKING_DATA,
         TaskState.RUNNING,
+        TaskState.REMOVING_SNAPSHOT,
         TaskState.COMPLETED,
     ]
 

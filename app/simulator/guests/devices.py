@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.core.privatefiles import make_private_folder, make_private_folders, touch_private, write_private
+
 
 class AttachedDisk(Protocol):
     """What is asked of a disk that is attached."""
@@ -63,7 +65,7 @@ class GuestDevices:
         self._kernel = threading.Thread(target=self._run, name="guest-kernel", daemon=True)
         next(self._names)  # sda is what it runs on
         for folder in ("dev/disk/by-id", "sys/class/block", "sys/devices", "sys/class/dmi/id"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
+            make_private_folders(root / folder)
 
     def start(self, bios_uuid: str) -> None:
         """Let the guest run with a UUID, which its firmware shows in two orders of bytes."""
@@ -71,9 +73,9 @@ class GuestDevices:
         groups = wanted.hex[:16], wanted.hex[16:]
         serial = "-".join(" ".join(half[at : at + 2] for at in range(0, 16, 2)) for half in groups)
         firmware = self.root / "sys/class/dmi/id"
-        (firmware / "sys_vendor").write_text("VMware, Inc.\n", encoding="ascii")
-        (firmware / "product_serial").write_text(f"VMware-{serial}\n", encoding="ascii")
-        (firmware / "product_uuid").write_text(f"{uuid.UUID(bytes=wanted.bytes_le)}\n", encoding="ascii")
+        write_private(firmware / "sys_vendor", b"VMware, Inc.\n")
+        write_private(firmware / "product_serial", f"VMware-{serial}\n".encode("ascii"))
+        write_private(firmware / "product_uuid", f"{uuid.UUID(bytes=wanted.bytes_le)}\n".encode("ascii"))
         self._kernel.start()
 
     def stop(self) -> None:
@@ -90,10 +92,10 @@ class GuestDevices:
             disk.export_raw(image)
             image.chmod(0o400)
             controls = self.root / "sys/devices" / f"{bus + 2}:0:{unit}:0"
-            controls.mkdir()
-            (controls / "delete").touch()
+            make_private_folder(controls)
+            touch_private(controls / "delete")
             block = self.root / "sys/class/block" / name
-            block.mkdir()
+            make_private_folder(block)
             (block / "device").symlink_to(os.path.relpath(controls, block))
             digits = disk.uuid.replace("-", "")
             links = [self.root / "dev/disk/by-id" / f"{kind}{digits}" for kind in ("wwn-0x", "scsi-3")]

@@ -14,6 +14,7 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
+from app.core.privatefiles import open_private
 from app.transport.ahead import Pull, ReadAhead
 
 SECTOR_BYTES: Final = 4096
@@ -202,10 +203,9 @@ def _close_after(fd: int, futures: list[Future[None]]) -> None:
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
     try:
-        return os.open(path, flags | _DIRECT)
+        return open_private(path, os.O_RDONLY | _DIRECT)
     except OSError:
         if not _DIRECT:
             raise
-        return os.open(path, flags)  # some file systems have no direct I/O; what else is wrong shows again
+        return open_private(path, os.O_RDONLY)  # for file systems without direct I/O

@@ -6,6 +6,7 @@ number ``VMware-42 1f …`` and for ``wwn-0x`` and the UUID of a disk below ``/d
 """
 
 import contextlib
+import os
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Final
 
 from app.core.access import Attachment
 from app.core.cancel import CancelToken
+from app.core.privatefiles import open_private
 from app.domain.messages import Message, Sayable
 from app.domain.reasons import reason_of
 from app.transport.reasons import (
@@ -139,7 +141,7 @@ class GuestMachine:
         disk = self._look(attachment)
         if disk is None:
             return True
-        (disk.controls / "delete").write_text("1", encoding="ascii")
+        _tell(disk.controls / "delete", b"1")
         limit = time.monotonic() + GONE_WITHIN_S
         while self._look(attachment) is not None:
             if time.monotonic() >= limit:
@@ -174,7 +176,13 @@ class GuestMachine:
     def _scan(self) -> None:
         for scan in (self.root / _HOSTS).glob("*/scan"):
             with contextlib.suppress(OSError):
-                scan.write_text("- - -", encoding="ascii")
+                _tell(scan, b"- - -")
+
+
+def _tell(control: Path, words: bytes) -> None:
+    """Write to a file of the kernel's; where it has none, none is made."""
+    with os.fdopen(open_private(control, os.O_WRONLY), "wb") as file:
+        file.write(words)
 
 
 def _line(file: Path) -> str:

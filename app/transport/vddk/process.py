@@ -297,6 +297,7 @@ else:
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             process_group=0,
+            creationflags=child_flags(),
         )
 
 

@@ -30,7 +30,7 @@ from app.views.words import row_error_message, said_text, transport_word
 from app.workers.answers import Failure
 
 _MODE, _SPEED, _REASON = range(3)
-_ROWS: Final = 6
+_SHOWN_ROWS: Final = 4
 
 
 class TransportsDialog(FormDialog):
@@ -69,7 +69,7 @@ class TransportsDialog(FormDialog):
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._list.setHeaderLabels([self.tr("Mode"), self.tr("Speed"), self.tr("Outcome")])
         self._list.setAccessibleName(self.tr("Transport modes, the first is tried first"))
-        self._list.setMinimumSize(style.DIALOG_WIDTH, (_ROWS + 1) * style.ROW_HEIGHT)
+        self._list.setMinimumSize(style.DIALOG_WIDTH, _SHOWN_ROWS * style.ROW_HEIGHT)
         header = self._list.header()
         header.setStretchLastSection(True)
         header.resizeSection(_MODE, style.PILL_WIDTH)
