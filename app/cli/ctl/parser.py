@@ -78,6 +78,8 @@ def _rules(subjects: "Commands") -> None:
     kinds = [kind.value for kind in BackupKind]
     now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
     now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
+    words = "look for what would hinder its backups; 1 when something is wrong"
+    _command(commands, "examine", "examination.examine_rule", words).add_argument("rule")
     retry = _command(commands, "retry", "rules.retry_rule", "show or change how failed backups are tried again")
     retry.add_argument("rule")
     retry.add_argument("--times", type=int, help="how often, 0 to 10; 0 never tries again")
@@ -146,6 +148,8 @@ def _platforms(subjects: "Commands") -> None:
     consolidate.add_argument("vm", help="its name or id")
     consolidate.add_argument("--wait", action="store_true", help="wait for the end; 1 when it failed")
     _command(commands, "test", "registration.test_platform", "log in to one").add_argument("name")
+    words = "look for what would hinder backups; 1 when something is wrong"
+    _command(commands, "examine", "examination.examine_platform", words).add_argument("name")
     words = "show the order in which the ways to its disks are tried, or choose it"
     order = _command(commands, "transports", "transports.order_transports", words)
     order.add_argument("name")

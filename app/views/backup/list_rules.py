@@ -8,6 +8,7 @@ from PySide6.QtCore import QModelIndex
 from PySide6.QtGui import QKeySequence
 
 from app.contract.base import Query
+from app.contract.doctor import ExamineRule
 from app.contract.hooks import ReadHooks
 from app.contract.rules import DescribeRule, ListRules, RuleDetails, RuleRow, RunNow, StartRules
 from app.contract.tasks import TasksProgress
@@ -28,6 +29,7 @@ from app.views.console import Console
 from app.views.frame.freshness import Interest, Pace
 from app.views.icons import Glyph
 from app.views.widgets.columns import count_column
+from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
@@ -240,6 +242,7 @@ class RuleList(ActingList[RuleRow]):
                     RowAction(glyph=Glyph.RUN_NOW, text=text, run=self._runner(kind)) for kind, text in kinds
                 ),
             ),
+            RowAction(glyph=Glyph.DOCTOR, text=self.tr("Examine"), run=self._on_examine),
             RowAction(glyph=Glyph.COMMANDS, text=self.tr("Commands…"), run=self._on_commands),
             RowAction(glyph=Glyph.LOG, text=self.tr("Show log"), run=self._on_log),
         )
@@ -271,6 +274,10 @@ class RuleList(ActingList[RuleRow]):
             self._open(RuleEditor(self.console, mode, details, self))
 
         self.open_with(DescribeRule(rule=row.id), make)
+
+    def _on_examine(self, row: RuleRow) -> None:
+        title = self.tr("Examine {name}").format(name=row.name)
+        open_once(FindingsDialog(self.console, title, ExamineRule(rule=row.id), self))
 
     def _on_commands(self, row: RuleRow) -> None:
         """Set which commands run around the backups of a rule."""

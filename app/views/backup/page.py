@@ -57,7 +57,8 @@ class BackupPage(Page):
             "<p><b>Rule list</b> shows the VMs of a rule with their traffic: live, of the day, and of the past. "
             "A failed VM says why below the list.</p>"
             "<p><b>Run now</b> backs up at once, before what waits. <b>Change rule</b> changes the policy only; "
-            "<b>Add VMs</b> adds VMs under the same settings.</p>"
+            "<b>Add VMs</b> adds VMs under the same settings. <b>Examine</b>, in the menu of a rule, looks for "
+            "what would hinder its backups.</p>"
             "<p><b>Statistics</b> counts successes and failures; opening its task list sets the unviewed errors "
             "to zero.</p>"
         )

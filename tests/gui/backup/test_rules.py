@@ -7,12 +7,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from app.contract.doctor import ExamineRule, Finding, Severity
 from app.contract.rules import DescribeRule, ListRules, StartRules, StopRules
 from app.domain.ids import RuleId
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.frame.history import Address
+from app.views.widgets.findings import FindingsDialog
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, headings, menu_texts, open_vms
 from tests.gui.operator import settle
@@ -35,7 +37,24 @@ def test_every_icon_of_a_rule_is_in_its_context_menu_too(visits: Visits) -> None
     rules = visits.page.rules
     texts = menu_texts(rules)
     assert texts[:8] == [action.text for action in rules.row_actions]
-    assert texts[8:] == ["Run now", "Commands…", "Show log"]
+    assert texts[8:] == ["Run now", "Examine", "Commands…", "Show log"]
+
+
+def test_a_rule_is_examined_from_its_menu(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:
+    bad = Finding(
+        severity=Severity.ERROR, subject="web-01", code="doctor.x", params=(), message="It is gone", hint="Look."
+    )
+    door.answer(ExamineRule, (bad,))
+    rules = visits.page.rules
+    menu = QMenu(rules)
+    rules.fill_menu(menu, rules.table.shown_rows()[0])
+    next(action for action in menu.actions() if action.text() == "Examine").trigger()
+    dialog = rules.findChild(FindingsDialog)
+    assert isinstance(dialog, FindingsDialog)
+    qtbot.waitUntil(lambda: "1 needs attention" in dialog.summary.text())
+    assert dialog.windowTitle() == "Examine web"
+    assert ExamineRule(rule=WEB) in door.asked
+    dialog.reject()
 
 
 @pytest.mark.parametrize(
