@@ -1,10 +1,20 @@
 """Pulling read requests ahead of the answers, within a window of requests and of bytes."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
+
+
+def check_on_disk(start: int, end: int, capacity_bytes: int) -> None:
+    """Refuse a range that reaches beyond a disk.
+
+    Raises:
+        ValueError: it does.
+    """
+    if start < 0 or end > capacity_bytes:
+        raise ValueError(f"bytes {start} to {end} are not all on a disk of {capacity_bytes} bytes")
 
 
 class Pull:
@@ -18,8 +28,7 @@ class Pull:
         self.view = buffer if buffer.format == "B" and buffer.ndim == 1 else buffer.cast("B")
         self.offset = request.offset
         end = self.offset + len(self.view)
-        if self.offset < 0 or end > capacity_bytes:
-            raise ValueError(f"bytes {self.offset} to {end} are not all on a disk of {capacity_bytes} bytes")
+        check_on_disk(self.offset, end, capacity_bytes)
         self.bounce = False
         if unit_bytes > 1 and len(self.view) and (self.offset % unit_bytes or end % unit_bytes):
             self._widen(unit_bytes, capacity_bytes)
@@ -88,6 +97,22 @@ class ReadAhead:
         self._held = None
         self.pulled.append(pull)
         return pull
+
+    def filled(self, ask: Callable[[], None], receive: Callable[[], None]) -> Iterator[ReadRequest]:
+        """Yield each request, in order, when it is filled.
+
+        Args:
+            ask: asks for what :meth:`next_within` gives.
+            receive: takes an answer.
+        """
+        while True:
+            ask()
+            if not self.pulled:
+                return
+            if self.pulled[0].missing_bytes:
+                receive()
+            else:
+                yield self.pulled.popleft().finish()
 
     def _pull(self) -> Pull | None:
         if self._exhausted or len(self.pulled) >= self._window:

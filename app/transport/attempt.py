@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app.core.access import DiskAddress
 from app.core.cancel import CancelToken
 from app.core.retry import RetryPolicy
 from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed
+from app.domain.messages import Sayable
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
 from app.domain.words import Done
 from app.transport import messages
+from app.transport.errors import ModeNotOffered
 from app.transport.reasons import GIVEN_UP
 
 E = TypeVar("E", bound=DiskAccessFailed)
@@ -31,6 +34,11 @@ class Attempt:
     def failed(self, detail: object) -> DiskAccessFailed:
         """Return the error that says why it did not work."""
         return self.error(DiskAccessFailed, detail=detail)
+
+
+def not_offered(disk: DiskAddress, mode: TransportMode, operation: Done, detail: Sayable) -> ModeNotOffered:
+    """Return the error that says why a mode is not there for a disk."""
+    return Attempt(path=disk.path, mode=mode, operation=operation).error(ModeNotOffered, detail=detail)
 
 
 class Recovery:

@@ -16,8 +16,7 @@ from app.domain.states import PLAIN_MODES, TransportMode
 from app.domain.vddk import VddkLibrary
 from app.domain.words import Done
 from app.transport import messages
-from app.transport.attempt import Attempt
-from app.transport.errors import ModeNotOffered
+from app.transport.attempt import not_offered
 from app.transport.hotadd.machine import GuestMachine
 from app.transport.hotadd.reader import HotAddReader, let_go
 from app.transport.https import HttpsReader
@@ -122,19 +121,19 @@ class NativeTransports:
 
         def over_https() -> DiskReader:
             if access.https is None:
-                raise _not_offered(disk, TransportMode.HTTPS, Done.READ, NO_FILES)
+                raise not_offered(disk, TransportMode.HTTPS, Done.READ, NO_FILES)
             return HttpsReader(
                 access.https, disk, options=self.options, log=log, cancel=cancel, patience=access.patience
             )
 
         def over_nfs() -> DiskReader:
             if access.nfs is None:
-                raise _not_offered(disk, TransportMode.NFS, Done.READ, NO_NFS)
+                raise not_offered(disk, TransportMode.NFS, Done.READ, NO_NFS)
             return NfsReader(access.nfs, disk, options=self.options, log=log, cancel=cancel)
 
         def attached() -> DiskReader:
             if access.hotadd is None:
-                raise _not_offered(disk, TransportMode.HOTADD, Done.READ, NO_HOTADD)
+                raise not_offered(disk, TransportMode.HOTADD, Done.READ, NO_HOTADD)
             machine = self._machine
             return HotAddReader(access.hotadd, disk, machine=machine, options=self.options, log=log, cancel=cancel)
 
@@ -144,7 +143,7 @@ class NativeTransports:
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
             TransportMode.NFS: over_nfs,
-            TransportMode.LOCAL: lambda: _refuse_local(disk, Done.READ),
+            TransportMode.LOCAL: lambda: _refuse(disk, TransportMode.LOCAL, Done.READ, NOT_LOCAL),
         }
         vddk = self._vddk
         if vddk is not None and vddk.is_chosen:
@@ -180,22 +179,13 @@ class NativeTransports:
         def over_nfc(mode: TransportMode) -> DiskWriter:
             return NfcWriter(self._channel(access, disk, AccessMode.WRITE, mode, log, cancel))
 
-        def over_https() -> DiskWriter:
-            raise _not_offered(disk, TransportMode.HTTPS, Done.WRITTEN, READS_ONLY)
-
-        def over_nfs() -> DiskWriter:
-            raise _not_offered(disk, TransportMode.NFS, Done.WRITTEN, READS_ONLY)
-
-        def attached() -> DiskWriter:
-            raise _not_offered(disk, TransportMode.HOTADD, Done.WRITTEN, HOTADD_READS_ONLY)
-
         openers: dict[TransportMode, Opener[DiskWriter]] = {
-            TransportMode.HOTADD: attached,
+            TransportMode.HOTADD: lambda: _refuse(disk, TransportMode.HOTADD, Done.WRITTEN, HOTADD_READS_ONLY),
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
-            TransportMode.HTTPS: over_https,
-            TransportMode.NFS: over_nfs,
-            TransportMode.LOCAL: lambda: _refuse_local(disk, Done.WRITTEN),
+            TransportMode.HTTPS: lambda: _refuse(disk, TransportMode.HTTPS, Done.WRITTEN, READS_ONLY),
+            TransportMode.NFS: lambda: _refuse(disk, TransportMode.NFS, Done.WRITTEN, READS_ONLY),
+            TransportMode.LOCAL: lambda: _refuse(disk, TransportMode.LOCAL, Done.WRITTEN, NOT_LOCAL),
         }
         vddk = self._vddk
         if vddk is not None and vddk.is_chosen:
@@ -221,18 +211,14 @@ class NativeTransports:
     ) -> NfcChannel:
         if access.nfc is None:
             operation = Done.READ if permission is AccessMode.READ else Done.WRITTEN
-            raise _not_offered(disk, mode, operation, NO_TICKETS)
+            raise not_offered(disk, mode, operation, NO_TICKETS)
         return NfcChannel(
             NfcDialer(access.nfc, disk, permission, mode, options=self.options, log=log, cancel=cancel)
         )
 
 
-def _not_offered(disk: DiskAddress, mode: TransportMode, operation: Done, detail: MessageKind) -> ModeNotOffered:
-    return Attempt(path=disk.path, mode=mode, operation=operation).error(ModeNotOffered, detail=detail)
-
-
-def _refuse_local(disk: DiskAddress, operation: Done) -> NoReturn:
-    raise _not_offered(disk, TransportMode.LOCAL, operation, NOT_LOCAL)
+def _refuse(disk: DiskAddress, mode: TransportMode, operation: Done, detail: MessageKind) -> NoReturn:
+    raise not_offered(disk, mode, operation, detail)
 
 
 def _caution(disk: DiskAddress, mode: TransportMode, log: TaskLog) -> None:

@@ -78,9 +78,7 @@ def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[Privil
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    row = read(connection.query(), connection.content.sessionManager, "currentSession")
-    session: Any = row.get("currentSession")
-    surroundings = _Surroundings(connection, session.key, vm)
+    surroundings = _Surroundings(connection, _session_key(connection), vm)
     checks = []
     for name in dict.fromkeys((*BACKUP, *RESTORE)):
         lacking = surroundings.lacking(name)
@@ -105,9 +103,13 @@ def has_privileges(connection: Connection, entity: Any, names: Sequence[str]) ->
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
+    return _granted_on(connection, _session_key(connection), entity, names)
+
+
+def _session_key(connection: Connection) -> str:
     row = read(connection.query(), connection.content.sessionManager, "currentSession")
     session: Any = row.get("currentSession")
-    return _granted_on(connection, session.key, entity, names)
+    return str(session.key)
 
 
 def _granted_on(connection: Connection, session_key: str, entity: Any, names: Sequence[str]) -> frozenset[str]:

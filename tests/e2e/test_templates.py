@@ -8,15 +8,12 @@ from pyVmomi import vim
 
 from app.cli.demo.comparison import compare_files, compare_with_file
 from app.cli.demo.stage import Stage
-from app.contract.doctor import ExamineRule, Finding
 from app.contract.platforms import DescribeVm, ListVms, RemoveOrphanedSnapshots
 from app.contract.points import ListPoints
 from app.contract.restore import NewVm, OverOriginal, StartRestore
-from app.contract.rules import Periodic, RuleDraft, VmChoice
 from app.contract.tasks import TaskReport
 from app.core.clock import SystemClock
 from app.domain.ids import VmId
-from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.domain.vms import PowerState, VmPlacement, VmSummary
@@ -32,6 +29,7 @@ from tests.support.stage import (
     Made,
     at_state,
     back_up,
+    examined,
     explain,
     finished,
     our_snapshots,
@@ -215,15 +213,6 @@ def test_a_crash_before_the_last_step_leaves_a_vm_that_becomes_a_template_later(
 
 def test_the_doctor_says_how_a_template_is_read(stage: Stage) -> None:
     vm = vm_named(stage, "golden")
-    plan = Plan(unit=PolicyUnit.DAILY, kind=BackupKind.FULL, times=())
-    draft = RuleDraft(
-        name="nightly",
-        platform=stage.platform,
-        standby=stage.standby,
-        target_path="vm",
-        vms=(VmChoice(vm=vm.id, name=vm.name),),
-        policy=Periodic(policy=PeriodicPolicy(plans=(plan,))),
-    )
-    found: list[Finding] = [f for f in stage.engine.ask(ExamineRule(draft=draft)) if f.subject == vm.name]
+    found = examined(stage, vm)
     assert "doctor.template" in {finding.code for finding in found}
     assert not {finding.code for finding in found if finding.code.startswith("doctor.tracking")}

@@ -5,22 +5,29 @@ from dataclasses import replace
 import pytest
 
 from app.cli.demo.stage import Stage
-from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, Severity
+from app.contract.doctor import ExaminePlatform, Severity
 from app.contract.platforms import ListPlatformRows, ListVms
 from app.contract.points import ListPoints
 from app.contract.restore import OverOriginal, StartRestore
-from app.contract.rules import Periodic, RuleDraft, VmChoice
 from app.contract.transports import ProbeTransports
 from app.domain.ids import VmId
-from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.states import BackupKind, TaskState
-from app.domain.vms import VmSummary
 from app.engine.platforms.errors import NothingToProbe
 from app.simulator.inventory.maintenance import HostConnection
 from app.simulator.spec import DiskSpec, VmSpec, cluster_agent
 from app.simulator.vm.machine import Machine, VmConnection
 from tests.e2e.conftest import OpenStage
-from tests.support.stage import MIB, back_up, explain, finished, our_snapshots, small_spec, start_backup, vm_named
+from tests.support.stage import (
+    MIB,
+    back_up,
+    examined,
+    explain,
+    finished,
+    our_snapshots,
+    small_spec,
+    start_backup,
+    vm_named,
+)
 
 WEB = VmSpec(name="web-01", disks=(DiskSpec(capacity_bytes=8 * MIB),))
 
@@ -29,19 +36,6 @@ def machine(stage: Stage, vm: VmId) -> Machine:
     found = stage.simulator.world.inventory.vms[vm]
     assert isinstance(found, Machine)
     return found
-
-
-def examined(stage: Stage, vm: VmSummary) -> list[Finding]:
-    plan = Plan(unit=PolicyUnit.DAILY, kind=BackupKind.FULL, times=())
-    draft = RuleDraft(
-        name="nightly",
-        platform=stage.platform,
-        standby=stage.standby,
-        target_path="vm",
-        vms=(VmChoice(vm=vm.id, name=vm.name),),
-        policy=Periodic(policy=PeriodicPolicy(plans=(plan,))),
-    )
-    return [finding for finding in stage.engine.ask(ExamineRule(draft=draft)) if finding.subject == vm.name]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from app.cli.demo.comparison import compare_with_file, comparing_tool, qemu_finds_equal
 from app.cli.demo.stage import Stage
+from app.contract.doctor import ExamineRule, Finding
 from app.contract.door import Door
 from app.contract.platforms import ListVms, RegisterPlatform
 from app.contract.points import ListPoints
+from app.contract.rules import Periodic, RuleDraft, VmChoice
 from app.contract.standbys import RegisterStandby
 from app.contract.tasks import StartBackup, TaskDetails, TaskReport
 from app.core.clock import SystemClock
@@ -16,6 +18,7 @@ from app.core.disks import DiskReader, ReadRequest
 from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import TaskId, VmId
+from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmSummary
@@ -49,6 +52,20 @@ def vm_named(stage: Stage, name: str) -> VmSummary:
     found = [vm for vm in stage.engine.ask(ListVms(platform=stage.platform)) if vm.name == name]
     assert len(found) == 1, f"{len(found)} VMs are called {name}"
     return found[0]
+
+
+def examined(stage: Stage, vm: VmSummary) -> list[Finding]:
+    """Return what the doctor says of a VM in a rule that is not made yet."""
+    plan = Plan(unit=PolicyUnit.DAILY, kind=BackupKind.FULL, times=())
+    draft = RuleDraft(
+        name="nightly",
+        platform=stage.platform,
+        standby=stage.standby,
+        target_path="vm",
+        vms=(VmChoice(vm=vm.id, name=vm.name),),
+        policy=Periodic(policy=PeriodicPolicy(plans=(plan,))),
+    )
+    return [finding for finding in stage.engine.ask(ExamineRule(draft=draft)) if finding.subject == vm.name]
 
 
 def start_backup(

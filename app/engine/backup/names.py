@@ -17,6 +17,11 @@ def owner_of(snapshot: SnapshotInfo) -> TaskId | None:
     return TaskId(snapshot.name[len(SNAPSHOT_PREFIX) :])
 
 
+def task_of(key: TaskId) -> TaskId:
+    """Return the task that a key of the journal is about."""
+    return TaskId(key.removeprefix(TRACKING))
+
+
 def is_for_tracking(snapshot: SnapshotInfo) -> bool:
     """Return whether a snapshot exists only while change tracking is switched."""
     return snapshot.name.startswith(TRACKING_SNAPSHOT_PREFIX)

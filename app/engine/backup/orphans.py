@@ -12,7 +12,7 @@ from app.domain.errors import SnapshotFailed, SnapshotRemovalRuns
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.vms import SnapshotInfo, VmDetails
 from app.engine import messages
-from app.engine.backup.names import TRACKING, is_for_tracking, owner_of
+from app.engine.backup.names import TRACKING, is_for_tracking, owner_of, task_of
 from app.engine.backup.removal import NotWaitedFor, close_entry, shown_removal
 from app.engine.ports import SnapshotJournal
 from app.engine.program.settings import EngineSettings
@@ -113,7 +113,7 @@ class SnapshotRemover:
             return True
         entries = self._journal.open_entries()
         owner = next((task for task, where, whose in entries if (where, whose) == (platform, vm)), TaskId(""))
-        log, name = rules.log_of(TaskId(owner.removeprefix(TRACKING))), SNAPSHOT_PREFIX + owner
+        log, name = rules.log_of(task_of(owner)), SNAPSHOT_PREFIX + owner
         try:
             hypervisor.finish_removals(
                 vm, deadline_s=self._settings.snapshot_removal_deadline_s, watch=rules.watch()
@@ -136,7 +136,7 @@ class SnapshotRemover:
             if not owners or any(self._lives(owner) for owner in owners):
                 continue
             owner = owners[0]
-            log = rules.log_of(TaskId(owner.removeprefix(TRACKING)))
+            log = rules.log_of(task_of(owner))
             if not (rules.unknown_too or self._is_journalled(owner) or self._is_known(owner)):
                 log.warning(messages.ORPHAN_UNKNOWN, name=snapshot.name)
             elif self._remove(hypervisor, platform, snapshot, owner, rules):
@@ -157,7 +157,7 @@ class SnapshotRemover:
         return switching or [owner]
 
     def _lives(self, key: TaskId) -> bool:
-        return self.is_live(TaskId(key.removeprefix(TRACKING)))
+        return self.is_live(task_of(key))
 
     def _is_journalled(self, key: TaskId) -> bool:
         return any(task == key for task, _, _ in self._journal.open_entries())
@@ -170,7 +170,7 @@ class SnapshotRemover:
         owner: TaskId,
         rules: "_Rules",
     ) -> bool:
-        log = rules.log_of(TaskId(owner.removeprefix(TRACKING)))
+        log = rules.log_of(task_of(owner))
         if not is_for_tracking(snapshot) and not self._is_journalled(owner):
             self._journal.opened(owner, platform, snapshot.vm)  # its files may be merged long after it is gone
         try:

@@ -116,7 +116,7 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
     yield from _disks(platform, found.vms)
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
-    tried = try_ways(platform, hypervisor, looks.trial)
+    tried = try_ways(platform, hypervisor, found.vms, looks.trial)
     found.modes = tried.modes
     yield from tried.findings
 

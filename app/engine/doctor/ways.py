@@ -1,6 +1,6 @@
 """Tries the ways to a platform's disks for the doctor, on a disk that nobody writes to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.contract.doctor import Finding
@@ -8,13 +8,13 @@ from app.contract.errors import ErrorRow
 from app.contract.transports import ProbedMode
 from app.core.access import DiskAddress
 from app.core.hypervisor import Hypervisor
-from app.domain.errors import OperationalError
 from app.domain.messages import Message, MessageKind
 from app.domain.platforms import Platform
 from app.domain.states import TransportMode
 from app.domain.transports import LAN_FREE
-from app.engine.doctor import kinds, waykinds
-from app.engine.platforms.probing import find_still
+from app.domain.vms import VmSummary
+from app.engine.doctor import waykinds
+from app.engine.platforms.probing import first_still
 
 Try = Callable[[Hypervisor, DiskAddress, TransportMode], ProbedMode]
 
@@ -27,12 +27,9 @@ class Tried:
     modes: tuple[ProbedMode, ...] = ()
 
 
-def try_ways(platform: Platform, hypervisor: Hypervisor, trial: Try) -> Tried:
-    """Open a disk in every mode and read its beginning. Never raises for what it finds."""
-    try:
-        still = find_still(hypervisor, None)
-    except OperationalError as error:
-        return Tried((kinds.of_error(platform.name, error),))
+def try_ways(platform: Platform, hypervisor: Hypervisor, vms: Iterable[VmSummary], trial: Try) -> Tried:
+    """Open a disk of one of the VMs in every mode and read its beginning. Never raises for what it finds."""
+    still = first_still(hypervisor, vms)
     if still is None:
         return Tried((waykinds.NoStillDisk.about(platform.name),))
     modes = tuple(trial(hypervisor, still.address(), mode) for mode in platform.transports)

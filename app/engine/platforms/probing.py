@@ -1,7 +1,7 @@
 """Trying ways to a disk that nobody writes to; HotAdd attaches it to the VM of this program for a moment."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -93,7 +93,12 @@ def find_still(hypervisor: Hypervisor, vm: VmId | None) -> StillDisk | None:
     """
     if vm is not None:
         return _still_of(hypervisor, hypervisor.vm_details(vm))
-    inventory = [one for one in hypervisor.list_vms() if one.unreached is None and one.system_role is None]
+    return first_still(hypervisor, hypervisor.list_vms())
+
+
+def first_still(hypervisor: Hypervisor, vms: Iterable[VmSummary]) -> StillDisk | None:
+    """Return a disk that nobody writes to, of the first of some VMs that has one; None when there is none."""
+    inventory = [one for one in vms if one.unreached is None and one.system_role is None]
     likely = [one for one in inventory if one.power_state is PowerState.OFF]
     likely += [one for one in inventory if one.power_state is not PowerState.OFF and one.snapshot_count]
     for summary in likely:

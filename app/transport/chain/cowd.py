@@ -4,10 +4,10 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from app.transport.chain.layers import ChainUnreadable, DataFile, Holds, Run, joined
+from app.transport.chain.grains import Grains, damaged
+from app.transport.chain.layers import DataFile, Holds, Run, joined
 from app.transport.chain.tables import TableCache
 from app.transport.options import SECTOR_BYTES
-from app.transport.reasons import TABLES_DAMAGED
 
 MAGIC: Final = b"COWD"
 _HEADER: Final = struct.Struct("<4s6I")
@@ -31,37 +31,30 @@ class CowdLayer:
         """
         self._file = file
         if file.size_bytes < _HEADER.size:
-            raise self._damaged()
+            raise damaged(self._file)
         magic, version, _, sectors, grain_sectors, directory_sector, tables = _HEADER.unpack(
             file.read(0, _HEADER.size)
         )
         if magic != MAGIC or version != _VERSION or not 0 < grain_sectors <= _MOST_GRAIN_SECTORS:
-            raise self._damaged()
+            raise damaged(self._file)
         self.capacity_bytes = sectors * SECTOR_BYTES
         self._grain_bytes = grain_sectors * SECTOR_BYTES
         needed = -(-self.capacity_bytes // (_ENTRIES * self._grain_bytes))
         if tables < needed or directory_sector * SECTOR_BYTES + 4 * needed > file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         directory = file.read(directory_sector * SECTOR_BYTES, 4 * needed)
         self._directory = struct.unpack(f"<{needed}I", directory)
-        self._tables = TableCache(self._read_table)
+        self._grains = Grains(
+            grain_bytes=self._grain_bytes,
+            directory=self._directory,
+            entries=_ENTRIES,
+            tables=TableCache(self._read_table),
+            run_of=self._grain,
+        )
 
     def runs(self, start: int, end: int) -> Iterator[Run]:
         """Yield what the layer holds of a range."""
-        return joined(self._grains(start, end))
-
-    def _grains(self, start: int, end: int) -> Iterator[Run]:
-        position = start
-        while position < end:
-            number, inside = divmod(position, self._grain_bytes)
-            table, index = divmod(number, _ENTRIES)
-            if not self._directory[table]:
-                length = min(end, (table + 1) * _ENTRIES * self._grain_bytes) - position
-                yield Run(Holds.PARENT, length)
-            else:
-                length = min(end - position, self._grain_bytes - inside)
-                yield self._grain(self._tables[table][index], inside, length)
-            position += length
+        return joined(self._grains.runs(start, end))
 
     def _grain(self, sector: int, inside: int, length: int) -> Run:
         if not sector:
@@ -70,14 +63,11 @@ class CowdLayer:
             return Run(Holds.ZEROS, length)
         offset = sector * SECTOR_BYTES + inside
         if offset + length > self._file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         return Run(Holds.DATA, length, self._file, offset)
 
     def _read_table(self, number: int) -> tuple[int, ...]:
         offset = self._directory[number] * SECTOR_BYTES
         if offset + 4 * _ENTRIES > self._file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         return struct.unpack(f"<{_ENTRIES}I", self._file.read(offset, 4 * _ENTRIES))
-
-    def _damaged(self) -> ChainUnreadable:
-        return ChainUnreadable(TABLES_DAMAGED.fill(file=self._file.name))

@@ -7,10 +7,11 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from app.transport.chain.grains import Grains, damaged
 from app.transport.chain.layers import ChainUnreadable, DataFile, Holds, Run, joined
 from app.transport.chain.tables import TableCache
 from app.transport.options import SECTOR_BYTES
-from app.transport.reasons import JOURNAL_OPEN, TABLES_DAMAGED
+from app.transport.reasons import JOURNAL_OPEN
 
 MAGIC: Final = 0xCAFEBABE
 _VERSION: Final = 0x2_0000_0001
@@ -41,13 +42,13 @@ class SeSparseLayer:
         """
         self._file = file
         if file.size_bytes < _FIELDS.size:
-            raise self._damaged()
+            raise damaged(self._file)
         fields = _FIELDS.unpack(file.read(0, _FIELDS.size))
         grain_sectors, table_sectors, directory_sectors = fields[3], fields[4], fields[17]
         if (fields[0], fields[1]) != (MAGIC, _VERSION):
-            raise self._damaged()
+            raise damaged(self._file)
         if not 0 < grain_sectors <= _MOST_GRAIN_SECTORS or not 0 < table_sectors <= _MOST_TABLE_SECTORS:
-            raise self._damaged()
+            raise damaged(self._file)
         self._check_journal(fields[10])
         self.capacity_bytes: int = fields[2] * SECTOR_BYTES
         self._grain_bytes = grain_sectors * SECTOR_BYTES
@@ -57,28 +58,21 @@ class SeSparseLayer:
         needed = -(-self.capacity_bytes // (self._entries * self._grain_bytes))
         directory_at = fields[16] * SECTOR_BYTES
         if directory_sectors * SECTOR_BYTES < needed * _ENTRY_BYTES:
-            raise self._damaged()
+            raise damaged(self._file)
         if directory_at + needed * _ENTRY_BYTES > file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         self._directory = struct.unpack(f"<{needed}Q", file.read(directory_at, needed * _ENTRY_BYTES))
-        self._tables = TableCache(self._read_table)
+        self._grains = Grains(
+            grain_bytes=self._grain_bytes,
+            directory=self._directory,
+            entries=self._entries,
+            tables=TableCache(self._read_table),
+            run_of=self._grain,
+        )
 
     def runs(self, start: int, end: int) -> Iterator[Run]:
         """Yield what the layer holds of a range."""
-        return joined(self._grains(start, end))
-
-    def _grains(self, start: int, end: int) -> Iterator[Run]:
-        position = start
-        while position < end:
-            number, inside = divmod(position, self._grain_bytes)
-            table, index = divmod(number, self._entries)
-            if not self._directory[table]:
-                length = min(end, (table + 1) * self._entries * self._grain_bytes) - position
-                yield Run(Holds.PARENT, length)
-            else:
-                length = min(end - position, self._grain_bytes - inside)
-                yield self._grain(self._tables[table][index], inside, length)
-            position += length
+        return joined(self._grains.runs(start, end))
 
     def _grain(self, entry: int, inside: int, length: int) -> Run:
         state = entry >> _NIBBLE_SHIFT
@@ -87,31 +81,28 @@ class SeSparseLayer:
         if state in (_UNMAPPED, _ZERO):
             return Run(Holds.ZEROS, length)
         if state != _ALLOCATED:
-            raise self._damaged()
+            raise damaged(self._file)
         grain = ((entry & _LOW_48) << 12) | ((entry & _LOW_60) >> 48)
         offset = self._grains_at + grain * self._grain_bytes + inside
         if offset + length > self._file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         return Run(Holds.DATA, length, self._file, offset)
 
     def _read_table(self, number: int) -> tuple[int, ...]:
         entry = self._directory[number]
         if entry >> _NIBBLE_SHIFT != _IN_USE:
-            raise self._damaged()
+            raise damaged(self._file)
         offset = self._tables_at + (entry & _LOW_32) * self._table_bytes
         if offset + self._table_bytes > self._file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         return struct.unpack(f"<{self._entries}Q", self._file.read(offset, self._table_bytes))
 
     def _check_journal(self, sector: int) -> None:
         offset = sector * SECTOR_BYTES
         if offset + _VOLATILE.size > self._file.size_bytes:
-            raise self._damaged()
+            raise damaged(self._file)
         magic, _, _, replays = _VOLATILE.unpack(self._file.read(offset, _VOLATILE.size))
         if magic != _VOLATILE_MAGIC:
-            raise self._damaged()
+            raise damaged(self._file)
         if replays:
             raise ChainUnreadable(JOURNAL_OPEN.fill(file=self._file.name))
-
-    def _damaged(self) -> ChainUnreadable:
-        return ChainUnreadable(TABLES_DAMAGED.fill(file=self._file.name))

@@ -130,14 +130,7 @@ class NfcReader:
         )
         self._reading = True
         try:
-            while True:
-                self._ask_ahead(ahead)
-                if not ahead.pulled:
-                    return
-                if not ahead.pulled[0].missing_bytes:
-                    yield ahead.pulled.popleft().finish()
-                elif self._awaited:
-                    self._receive_or_recover()
+            yield from ahead.filled(lambda: self._ask_ahead(ahead), self._receive_if_awaited)
         finally:
             self._reading = False
             self._open_bytes -= sum(held.length for held in self._held)
@@ -239,6 +232,10 @@ class NfcReader:
         ids = self._channel.session.send_reads(self._channel.handle, ranges)
         self._awaited.update(zip(ids, asked[: len(ids)], strict=True))
         self._held = asked[len(ids) :]
+
+    def _receive_if_awaited(self) -> None:
+        if self._awaited:
+            self._receive_or_recover()
 
     def _receive_or_recover(self) -> None:
         try:

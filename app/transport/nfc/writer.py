@@ -9,6 +9,7 @@ from app.domain.errors import TaskCancelled
 from app.domain.messages import Message
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
+from app.transport.ahead import check_on_disk
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
@@ -65,8 +66,7 @@ class NfcWriter:
         view = memoryview(data).cast("B")
         end = offset + len(view)
         self._check_usable()
-        if offset < 0 or end > self.capacity_bytes:
-            raise ValueError(f"bytes {offset} to {end} are not all on a disk of {self.capacity_bytes} bytes")
+        check_on_disk(offset, end, self.capacity_bytes)
         if not view:
             return
         if offset % SECTOR_BYTES or (end % SECTOR_BYTES and end != self.capacity_bytes):

@@ -128,14 +128,7 @@ class NfsReader:
         )
         self._reading = True
         try:
-            while True:
-                self._ask_ahead(ahead)
-                if not ahead.pulled:
-                    return
-                if ahead.pulled[0].missing_bytes:
-                    self._receive_or_recover()
-                else:
-                    yield ahead.pulled.popleft().finish()
+            yield from ahead.filled(lambda: self._ask_ahead(ahead), self._receive_or_recover)
         finally:
             self._reading = False
             if self._awaited:  # no one wants these answers any more

@@ -158,17 +158,7 @@ class _Runs:
             LibraryFailure, MalformedAnswer: it could not be done.
             TaskCancelled: cancelled meanwhile.
         """
-        begin = self._library.begin(
-            work,
-            server=login.server,
-            port=login.port,
-            user=login.user,
-            password=login.password,
-            thumbprint=login.thumbprint_sha1,
-            vm=login.vm,
-            identity=IDENTITY,
-            cleans_up=cleans_up,
-        )
+        begin = self._library.begin_as(login, work, identity=IDENTITY, cleans_up=cleans_up)
         process = VddkProcess(self._library.command, begin.library, cancel)
         try:
             answer, _ = process.begin(begin, within_s=self._options.library_open_s)

@@ -85,14 +85,7 @@ class VddkReader:
         )
         self._reading = True
         try:
-            while True:
-                self._ask_ahead(ahead)
-                if not ahead.pulled:
-                    return
-                if ahead.pulled[0].missing_bytes:
-                    self._receive_or_recover()
-                else:
-                    yield ahead.pulled.popleft().finish()
+            yield from ahead.filled(lambda: self._ask_ahead(ahead), self._receive_or_recover)
         finally:
             self._reading = False
             for awaited in self._awaited:  # the buffers are the caller's again

@@ -19,8 +19,8 @@ from app.domain.states import TransportMode
 from app.domain.vddk import VddkLibrary
 from app.domain.words import Done
 from app.transport import messages
-from app.transport.attempt import Attempt
-from app.transport.errors import MalformedAnswer, ModeNotOffered
+from app.transport.attempt import not_offered
+from app.transport.errors import MalformedAnswer
 from app.transport.options import TransportOptions
 from app.transport.vddk.folder import DOES_NOT_LOAD, DOES_NOT_START, VddkUnusable, examine
 from app.transport.vddk.holding import HeldVms
@@ -121,7 +121,7 @@ class Vddk:
             TaskCancelled: cancelled meanwhile.
         """
         if mode is TransportMode.SAN:
-            raise _not_offered(disk, mode, AccessMode.WRITE, SAN_READS)
+            raise not_offered(disk, mode, Done.WRITTEN, SAN_READS)
         return VddkWriter(self._disk(access, disk, AccessMode.WRITE, mode, options, log, cancel))
 
     def holding(
@@ -158,13 +158,14 @@ class Vddk:
         log: TaskLog,
         cancel: CancelToken,
     ) -> VddkDisk:
+        operation = Done.READ if permission is AccessMode.READ else Done.WRITTEN
         logins: VddkLogins | None = access.vddk
         if logins is None:
-            raise _not_offered(disk, mode, permission, NO_LOGINS)
+            raise not_offered(disk, mode, operation, NO_LOGINS)
         try:
             library = self._in_use(self._chosen(), options)
         except VddkUnusable as unusable:
-            raise _not_offered(disk, mode, permission, unusable) from unusable
+            raise not_offered(disk, mode, operation, unusable) from unusable
         with self._lock:
             self._open += 1
         opened = VddkDisk(
@@ -220,10 +221,3 @@ def configuration(temporary: Path, buffer_bytes: int) -> str:
 
 def _not_loaded(name: str, refusal: LibraryRefusal) -> Sayable:
     return DOES_NOT_LOAD.fill(file=name, details=refusal.said().details)
-
-
-def _not_offered(
-    disk: DiskAddress, mode: TransportMode, permission: AccessMode, detail: Sayable
-) -> ModeNotOffered:
-    operation = Done.READ if permission is AccessMode.READ else Done.WRITTEN
-    return Attempt(path=disk.path, mode=mode, operation=operation).error(ModeNotOffered, detail=detail)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.core.access import AccessMode, DiskAddress, VddkLogins
+from app.core.access import AccessMode, DiskAddress, VddkLogin, VddkLogins
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed
@@ -75,6 +75,19 @@ class LibraryInUse:
             major=self.found.major,
             minor=self.found.minor,
             **more,  # type: ignore[arg-type]
+        )
+
+    def begin_as(self, login: VddkLogin, work: Work, **more: object) -> Begin:
+        """Return what a process is told first that logs in."""
+        return self.begin(
+            work,
+            server=login.server,
+            port=login.port,
+            user=login.user,
+            password=login.password,
+            thumbprint=login.thumbprint_sha1,
+            vm=login.vm,
+            **more,
         )
 
 
@@ -187,14 +200,9 @@ class VddkDisk:
             TaskCancelled: cancelled meanwhile.
         """
         login = self._logins.vddk_login(self.disk.vm)
-        begin = self._library.begin(
+        begin = self._library.begin_as(
+            login,
             self._work,
-            server=login.server,
-            port=login.port,
-            user=login.user,
-            password=login.password,
-            thumbprint=login.thumbprint_sha1,
-            vm=login.vm,
             snapshot=str(self.disk.snapshot or ""),
             transport=TRANSPORTS[self.attempt.mode],
             path=self.disk.path,

@@ -5,6 +5,7 @@ from collections import deque
 from app.domain.messages import Message
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
+from app.transport.ahead import check_on_disk
 from app.transport.errors import MalformedAnswer
 from app.transport.options import SECTOR_BYTES
 from app.transport.reasons import EARLIER_WRITES_LOST
@@ -50,8 +51,7 @@ class VddkWriter:
         view = memoryview(data).cast("B")
         end = offset + len(view)
         self._check_usable()
-        if offset < 0 or end > self.capacity_bytes:
-            raise ValueError(f"bytes {offset} to {end} are not all on a disk of {self.capacity_bytes} bytes")
+        check_on_disk(offset, end, self.capacity_bytes)
         if not view:
             return
         if offset % SECTOR_BYTES or end % SECTOR_BYTES:
