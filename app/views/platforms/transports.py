@@ -31,6 +31,7 @@ from app.workers.answers import Failure
 
 _MODE, _SPEED, _REASON = range(3)
 _SHOWN_ROWS: Final = 4
+"""At the least; all are shown where the screen has room."""
 
 
 class TransportsDialog(FormDialog):
@@ -70,6 +71,7 @@ class TransportsDialog(FormDialog):
         self._list.setHeaderLabels([self.tr("Mode"), self.tr("Speed"), self.tr("Outcome")])
         self._list.setAccessibleName(self.tr("Transport modes, the first is tried first"))
         self._list.setMinimumSize(style.DIALOG_WIDTH, _SHOWN_ROWS * style.ROW_HEIGHT)
+        self._list.setSizeAdjustPolicy(QTreeWidget.SizeAdjustPolicy.AdjustToContents)
         header = self._list.header()
         header.setStretchLastSection(True)
         header.resizeSection(_MODE, style.PILL_WIDTH)
