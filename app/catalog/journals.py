@@ -71,6 +71,7 @@ class AttachmentJournalStore:
             "bus": attachment.bus,
             "unit": attachment.unit,
             "owns_controller": attachment.owns_controller,
+            "is_writable": attachment.is_writable,
             "opened_at": self._clock.now(),
         }
         with self._database.write() as connection:
@@ -146,6 +147,7 @@ def _attachment(row: sa.Row[Any]) -> tuple[TaskId, PlatformId, Attachment]:
         bus=row.bus,
         unit=row.unit,
         owns_controller=row.owns_controller,
+        is_writable=row.is_writable,
     )
     return TaskId(row.task_id), PlatformId(row.platform_id), attachment
 

@@ -221,6 +221,7 @@ attachment_journal = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("disk_uuid", sa.String(64), nullable=False),
     sa.Column("owns_controller", FLAG, nullable=False),
+    sa.Column("is_writable", FLAG, nullable=False, server_default=sa.false()),
     sa.Column("opened_at", UtcDateTime, nullable=False),
 )
 

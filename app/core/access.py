@@ -200,18 +200,21 @@ class Attachment:
     unit: int
     owns_controller: bool = False
     """True when the controller was added for this attachment, or for another one of ours."""
+    is_writable: bool = False
+    """True when what the guest writes goes to the disk's file; else it never does."""
     capacity_bytes: int = 0
 
 
 class DiskAttacher(Protocol):
     """Attaches disks to a VM of the platform, and detaches them. Thread: any."""
 
-    def plan(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def plan(self, bios_uuids: Sequence[str], disk: DiskAddress, access: AccessMode) -> Attachment:
         """Decide where a disk would be attached; changes nothing.
 
         Args:
             bios_uuids: what the UUID of the machine that this program runs on may be.
-            disk: frozen, or of a VM that is off.
+            disk: frozen, or of a VM that is off; to be written, of a VM that is off and has no snapshot of it.
+            access: whether what the guest writes is to reach the disk.
 
         Raises:
             OperationalError: it cannot be attached; the message says why.
@@ -219,7 +222,7 @@ class DiskAttacher(Protocol):
         ...
 
     def attach(self, attachment: Attachment) -> None:
-        """Attach a disk as planned, such that nothing is ever written to its files.
+        """Attach a disk as planned: unless it is writable, nothing is ever written to its files.
 
         Raises:
             OperationalError: it is not certain to be attached; :meth:`detach` clears up.
@@ -241,13 +244,18 @@ class AttachedDisks(Protocol):
     """Attaches disks for a transport, each noted durably before. Thread: any."""
 
     def attach(
-        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+        self,
+        bios_uuids: Sequence[str],
+        disk: DiskAddress,
+        access: AccessMode,
+        check: Callable[[Attachment], None],
     ) -> Attachment:
         """Attach a disk to the VM that this program runs in.
 
         Args:
             bios_uuids: what the UUID of the machine that this program runs on may be.
             disk: frozen, or of a VM that is off.
+            access: whether what the guest writes is to reach the disk.
             check: called with what is about to be attached, before anything is noted or done; may refuse.
 
         Raises:
@@ -263,7 +271,7 @@ class AttachedDisks(Protocol):
 
 @runtime_checkable
 class LetsGoOfDisks(Protocol):
-    """What ``DiskTransports`` may offer too, where they read attached disks. Thread: any."""
+    """What ``DiskTransports`` may offer too, where they use attached disks. Thread: any."""
 
     def let_go(self, attachment: Attachment, log: TaskLog) -> None:
         """Let the operating system forget a disk that is about to be detached; never raises."""

@@ -17,8 +17,10 @@ from app.domain.vddk import VddkLibrary
 from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import not_offered
+from app.transport.hotadd.held import HeldDisk, let_go
 from app.transport.hotadd.machine import GuestMachine
-from app.transport.hotadd.reader import HotAddReader, let_go
+from app.transport.hotadd.reader import HotAddReader
+from app.transport.hotadd.writer import HotAddWriter
 from app.transport.https import HttpsReader
 from app.transport.negotiation import NATIVE_MODES, Opener, negotiate
 from app.transport.nfc.channel import NfcChannel
@@ -27,7 +29,7 @@ from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.writer import NfcWriter
 from app.transport.nfs.reader import NfsReader
 from app.transport.options import TransportOptions
-from app.transport.reasons import HOTADD_READS_ONLY, NO_FILES, NO_HOTADD, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
+from app.transport.reasons import NO_FILES, NO_HOTADD, NO_NFS, NO_TICKETS, NOT_LOCAL, READS_ONLY
 from app.transport.vddk.folder import NOT_TAKEN, VddkUnusable
 from app.transport.vddk.service import VDDK_MODES, Vddk
 
@@ -132,10 +134,8 @@ class NativeTransports:
             return NfsReader(access.nfs, disk, options=self.options, log=log, cancel=cancel)
 
         def attached() -> DiskReader:
-            if access.hotadd is None:
-                raise not_offered(disk, TransportMode.HOTADD, Done.READ, NO_HOTADD)
-            machine = self._machine
-            return HotAddReader(access.hotadd, disk, machine=machine, options=self.options, log=log, cancel=cancel)
+            held = self._attached(access, disk, AccessMode.READ, log, cancel)
+            return HotAddReader(held, options=self.options, cancel=cancel)
 
         openers: dict[TransportMode, Opener[DiskReader]] = {
             TransportMode.HOTADD: attached,
@@ -179,8 +179,12 @@ class NativeTransports:
         def over_nfc(mode: TransportMode) -> DiskWriter:
             return NfcWriter(self._channel(access, disk, AccessMode.WRITE, mode, log, cancel))
 
+        def attached() -> DiskWriter:
+            held = self._attached(access, disk, AccessMode.WRITE, log, cancel)
+            return HotAddWriter(held, options=self.options, cancel=cancel)
+
         openers: dict[TransportMode, Opener[DiskWriter]] = {
-            TransportMode.HOTADD: lambda: _refuse(disk, TransportMode.HOTADD, Done.WRITTEN, HOTADD_READS_ONLY),
+            TransportMode.HOTADD: attached,
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: lambda: _refuse(disk, TransportMode.HTTPS, Done.WRITTEN, READS_ONLY),
@@ -200,6 +204,13 @@ class NativeTransports:
         _caution(disk, mode, log)
         return writer
 
+    def _attached(
+        self, access: DiskAccess, disk: DiskAddress, permission: AccessMode, log: TaskLog, cancel: CancelToken
+    ) -> HeldDisk:
+        if access.hotadd is None:
+            raise not_offered(disk, TransportMode.HOTADD, _done(permission), NO_HOTADD)
+        return HeldDisk(access.hotadd, disk, permission, machine=self._machine, log=log, cancel=cancel)
+
     def _channel(
         self,
         access: DiskAccess,
@@ -210,11 +221,14 @@ class NativeTransports:
         cancel: CancelToken,
     ) -> NfcChannel:
         if access.nfc is None:
-            operation = Done.READ if permission is AccessMode.READ else Done.WRITTEN
-            raise not_offered(disk, mode, operation, NO_TICKETS)
+            raise not_offered(disk, mode, _done(permission), NO_TICKETS)
         return NfcChannel(
             NfcDialer(access.nfc, disk, permission, mode, options=self.options, log=log, cancel=cancel)
         )
+
+
+def _done(permission: AccessMode) -> Done:
+    return Done.READ if permission is AccessMode.READ else Done.WRITTEN
 
 
 def _refuse(disk: DiskAddress, mode: TransportMode, operation: Done, detail: MessageKind) -> NoReturn:

@@ -79,9 +79,6 @@ NFS_ANSWERED: Final = MessageKind("nfs.answered", "the NFS server refused the re
 NFS_NOT_OFFERED: Final = MessageKind("nfs.not_offered", "{host} does not offer NFS 3 over TCP")
 
 NO_HOTADD: Final = MessageKind("hotadd.not_offered", "the platform cannot attach disks to VMs")
-HOTADD_READS_ONLY: Final = MessageKind(
-    "hotadd.reads_only", "disks are only attached to be read; restoring needs another mode"
-)
 LINUX_ONLY: Final = MessageKind("hotadd.linux_only", "the engine does not run on Linux")
 NO_VMWARE_MACHINE: Final = MessageKind("hotadd.no_vmware_machine", "the engine does not run in a VM on vSphere")
 UUID_UNREADABLE: Final = MessageKind(
@@ -103,4 +100,5 @@ GUEST_SHOWS_ANOTHER: Final = MessageKind(
     "hotadd.shows_another", "{name} has the serial number of the disk, but is unit {found} and not {unit}"
 )
 READ_TOO_SLOW: Final = MessageKind("hotadd.read_too_slow", "the device gave nothing for {seconds} s")
+WRITE_TOO_SLOW: Final = MessageKind("hotadd.write_too_slow", "the device took nothing for {seconds} s")
 ENDS_EARLY: Final = MessageKind("hotadd.ends_early", "the device ends before its last sector")

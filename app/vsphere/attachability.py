@@ -127,6 +127,25 @@ def refuse_unattachable(connection: Connection, machine: Machine, source: Source
     _refuse_storage(connection, machine, source)
 
 
+def refuse_unwritable(connection: Connection, source: Source, address: DiskAddress) -> None:
+    """Refuse a disk that must not be written through another machine.
+
+    A thin disk grows while it is written. Where its datastore becomes full over that, the host stops the machine
+    that writes, which is this one, and asks a question; over NFC it only refuses the write.
+
+    Raises:
+        Unsuitable: why not.
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    if address.snapshot is not None or len(list(chain_of(source.disk))) > 1:
+        raise Unsuitable(reasons.HAS_PARENTS)
+    backing = source.disk.backing
+    row = read(connection.query(), backing.datastore, "name", "summary.freeSpace")
+    if getattr(backing, "thinProvisioned", None) and row.need("summary.freeSpace") < address.capacity_bytes:
+        name = unescaped(row.get("name") or "?")
+        raise Unsuitable(reasons.NO_ROOM_TO_GROW.fill(datastore=name, bytes=address.capacity_bytes))
+
+
 def _refuse_kind(machine: Machine, source: Source, address: DiskAddress) -> None:
     if machine.id == address.vm:
         raise Unsuitable(reasons.OWN_DISK)

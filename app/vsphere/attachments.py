@@ -1,8 +1,10 @@
-"""Attaches frozen disks to the VM that this program runs in, and detaches them.
+"""Attaches disks to the VM that this program runs in, and detaches them.
 
-The disk is attached *independent, non-persistent*: what the guest writes goes to a redo log that the host drops,
-never to the disk. A host lets several VMs have a frozen parent open in this way, while the VM itself runs on its
-delta. Nothing here ever asks a host to delete a file.
+To be read, a disk is attached *independent, non-persistent*: what the guest writes goes to a redo log that the
+host drops, never to the disk. A host lets several VMs have a frozen parent open in this way, while the VM itself
+runs on its delta. To be written it is attached *independent, persistent*: a snapshot that somebody makes of this
+machine meanwhile leaves it alone, so that no write ends in a delta of this machine's. Nothing here ever asks a
+host to delete a file.
 
 Sources: vSphere's API reference (``VirtualDeviceConfigSpec``, ``VirtualDiskMode``); "Best Practices for HotAdd
 Transport" of the VDDK programming guide (SCSI only, detach before the snapshot is removed); the Broadcom article
@@ -16,11 +18,11 @@ from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from app.core.access import Attachment, DiskAddress
+from app.core.access import AccessMode, Attachment, DiskAddress
 from app.domain.errors import PrivilegeMissing
 from app.domain.ids import VmId
 from app.vsphere import reasons, tasks
-from app.vsphere.attachability import Machine, Source, chain_of, refuse_unattachable
+from app.vsphere.attachability import Machine, Source, chain_of, refuse_unattachable, refuse_unwritable
 from app.vsphere.errors import DiskNotAttachable, DiskNotDetached
 from app.vsphere.faults import FAILURES, error_reason, translated
 from app.vsphere.names import unescaped
@@ -39,7 +41,6 @@ _CONTROLLER_KEY, _DISK_KEY = -101, -102
 """Names of new devices within a specification; the host gives them keys of their own."""
 _NEEDED = ("VirtualMachine.Config.AddExistingDisk", "VirtualMachine.Config.RemoveDisk")
 _FOR_CONTROLLER = "VirtualMachine.Config.AddRemoveDevice"
-_MODE = "independent_nonpersistent"
 
 
 class VSphereAttacher:
@@ -50,7 +51,7 @@ class VSphereAttacher:
 
     # ---- planning ----------------------------------------------------------------------------------------
 
-    def plan(self, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def plan(self, bios_uuids: Sequence[str], disk: DiskAddress, access: AccessMode) -> Attachment:
         """Decide where a disk would be attached; changes nothing.
 
         Raises:
@@ -59,14 +60,18 @@ class VSphereAttacher:
         """
         with translated(self._session.attempt(Operation.ATTACH_DISK, disk.vm_name)):
             try:
-                return self._session.run(lambda connection: self._plan(connection, bios_uuids, disk))
+                return self._session.run(lambda connection: self._plan(connection, bios_uuids, disk, access))
             except Unsuitable as reason:
                 raise DiskNotAttachable(path=disk.path, detail=reason) from reason
 
-    def _plan(self, connection: Connection, bios_uuids: Sequence[str], disk: DiskAddress) -> Attachment:
+    def _plan(
+        self, connection: Connection, bios_uuids: Sequence[str], disk: DiskAddress, access: AccessMode
+    ) -> Attachment:
         machine = Machine.read(connection, self._own_vm(connection, bios_uuids))
         source = Source.read(connection, disk)
         refuse_unattachable(connection, machine, source, disk)
+        if access is AccessMode.WRITE:
+            refuse_unwritable(connection, source, disk)
         slot = free_slot(machine.devices)
         if slot is None:
             raise Unsuitable(reasons.NO_FREE_PLACE.fill(machine=machine.name))
@@ -80,6 +85,7 @@ class VSphereAttacher:
             bus=slot.bus,
             unit=slot.unit,
             owns_controller=slot.is_new,
+            is_writable=access is AccessMode.WRITE,
             capacity_bytes=disk.capacity_bytes,
         )
 
@@ -122,7 +128,7 @@ class VSphereAttacher:
                 key=_CONTROLLER_KEY, busNumber=attachment.bus, sharedBus="noSharing"
             )
             yield _device.VirtualDeviceSpec(operation="add", device=added)
-        backing = _device.VirtualDisk.FlatVer2BackingInfo(fileName=attachment.path, diskMode=_MODE)
+        backing = _device.VirtualDisk.FlatVer2BackingInfo(fileName=attachment.path, diskMode=_mode_of(attachment))
         disk = _device.VirtualDisk(
             key=_DISK_KEY,
             controllerKey=_CONTROLLER_KEY if controller is None else controller.key,
@@ -246,11 +252,15 @@ def _ours(connection: Connection, machine: VmId, attachment: Attachment) -> Any:
         return None
     backing = disk.backing
     is_ours = (
-        getattr(backing, "diskMode", None) == _MODE
+        getattr(backing, "diskMode", None) == _mode_of(attachment)
         and _same(getattr(backing, "uuid", None), attachment.disk_uuid)
         and any(getattr(file, "fileName", None) == attachment.path for file in chain_of(disk))
     )
     return disk if is_ours else None
+
+
+def _mode_of(attachment: Attachment) -> str:
+    return "independent_persistent" if attachment.is_writable else "independent_nonpersistent"
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -89,6 +89,14 @@ STILL_CONSOLIDATING: Final = MessageKind(
     "attach.consolidating", "the disks of {vm} need consolidation, which moves data between their files"
 )
 RUNS_ON_IT: Final = MessageKind("attach.runs_on_it", "{vm} is running on it, and no snapshot holds it still")
+HAS_PARENTS: Final = MessageKind(
+    "attach.has_parents", "a snapshot stands on it; only a disk without snapshots is attached to be written"
+)
+NO_ROOM_TO_GROW: Final = MessageKind(
+    "attach.no_room_to_grow",
+    "the datastore {datastore} has less than {bytes:size} free for a thin disk, and a machine whose disk cannot "
+    "grow is stopped by its host",
+)
 NOT_THERE: Final = MessageKind("attach.not_there", "{vm} has no such disk at that place now")
 RAW_DEVICE: Final = MessageKind("attach.raw_device", "it is a raw device mapping (RDM)")
 IDE_DISK: Final = MessageKind("attach.ide_disk", "it is an IDE disk, and only SCSI disks can be attached")

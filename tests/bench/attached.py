@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.core.access import Attachment, DiskAccess, DiskAddress
+from app.core.access import AccessMode, Attachment, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.domain.ids import VmId
@@ -52,10 +52,15 @@ class AttachedDevice:
         return self._root / "dev/disk/by-id" / f"wwn-0x{_SERIAL.replace('-', '')}"
 
     def attach(
-        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+        self,
+        bios_uuids: Sequence[str],
+        disk: DiskAddress,
+        access: AccessMode,
+        check: Callable[[Attachment], None],
     ) -> Attachment:
         """Let the device be seen."""
         assert bios_uuids
+        assert access is AccessMode.READ
         attachment = Attachment(
             machine=VmId("vm-2"),
             machine_uuid="instance",

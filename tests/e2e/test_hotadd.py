@@ -1,5 +1,7 @@
-"""Disks that are attached to the VM that the engine runs in, read there and detached, whatever happens."""
+"""Disks that are attached to the VM that the engine runs in, read or written there, detached whatever happens."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,15 +11,15 @@ import pytest
 from pyVmomi import vim
 
 from app.cli.demo.stage import Stage
-from app.contract.restore import NewVm, StartRestore
+from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.tasks import CancelTask, TaskReport
 from app.contract.transports import ProbeTransports
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmPlacement
 from app.simulator.releases import RELEASES, Version
-from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
+from app.simulator.spec import DatastoreSpec, DiskSpec, SimulatorSpec, VmSpec
 from app.simulator.vm.machine import Machine
-from app.transport.hotadd import machine
+from app.transport.hotadd import machine, output
 from tests.e2e.conftest import OpenStage
 from tests.support.attaching import CONSOLE, attach_as_another, disk_path, guest_of, machine_named, places_of
 from tests.support.other_client import OtherClient
@@ -53,8 +55,8 @@ def hide_serials(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest, "show", partial(_show_without_serial, guest.show))
 
 
-def _show_without_serial(show: Callable[..., None], *place: object, has_serial: bool) -> None:
-    show(*place, has_serial=False)
+def _show_without_serial(show: Callable[..., None], *place: object, has_serial: bool, is_writable: bool) -> None:
+    show(*place, has_serial=False, is_writable=is_writable)
 
 
 def reported(stage: Stage, kind: BackupKind, *modes: TransportMode) -> TaskReport:
@@ -106,22 +108,76 @@ def test_disks_with_snapshots_of_others_are_read_through_all_of_them(open_fresh_
     assert_nothing_is_left(stage, before)
 
 
-def test_a_restore_is_written_otherwise_and_read_back_by_hotadd(open_fresh_stage: OpenStage) -> None:
-    stage = open_fresh_stage(spec())
-    before = places_of(console(stage))
-    made = backed_up(stage, FULL)
+def restored(
+    stage: Stage, made: Made, *modes: TransportMode, onto: NewVm | OverOriginal | None = None
+) -> TaskReport:
     request = StartRestore(
         standby=stage.standby,
         point=made.point.id,
         platform=stage.platform,
-        target=NewVm(placement=VmPlacement(name="web-01-again")),
-        transports=(HOTADD, TransportMode.NFC_SSL),
+        target=onto or NewVm(placement=VmPlacement(name="web-01-again")),
+        transports=modes or (HOTADD,),
     )
-    report = finished(stage.engine, stage.engine.execute(request))
+    return finished(stage.engine, stage.engine.execute(request))
+
+
+def contents(vm: Machine) -> dict[int, bytes]:
+    leaves = {key: tree.leaf for key, tree in vm.trees.items()}
+    return {key: leaf.read(0, leaf.capacity_bytes) for key, leaf in leaves.items() if leaf is not None}
+
+
+@pytest.mark.parametrize("version", list(RELEASES))
+def test_a_restore_writes_and_proves_by_hotadd(open_fresh_stage: OpenStage, version: Version) -> None:
+    stage = open_fresh_stage(spec(version))
+    before, held = places_of(console(stage)), contents(machine_named(stage.simulator, "web-01"))
+    report = restored(stage, backed_up(stage, FULL))
     assert report.task.state is TaskState.COMPLETED, explain(report)
-    assert "HOTADD is not used: disks are only attached to be read" in explain(report)
-    assert any("is read over HOTADD" in line.text for line in report.log), explain(report)
+    said = explain(report)
+    assert said.count("is written over HOTADD") == said.count("is read over HOTADD") == len(held)
+    assert contents(machine_named(stage.simulator, "web-01-again")) == held
     assert_nothing_is_left(stage, before)
+
+
+def test_an_original_is_replaced_by_what_hotadd_wrote_and_starts(open_fresh_stage: OpenStage) -> None:
+    stage = open_fresh_stage(spec())
+    before, held = places_of(console(stage)), contents(machine_named(stage.simulator, "web-01"))
+    made = backed_up(stage, FULL)
+    stage.simulator.world.guests.write_now(vm_named(stage, "web-01").id, MIB)
+    report = restored(stage, made, onto=OverOriginal())
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    replaced = machine_named(stage.simulator, "web-01")
+    assert contents(replaced) == held
+    assert_nothing_is_left(stage, before)
+    with OtherClient(stage.simulator) as other:
+        other.done(lambda: other.vm(replaced.moid).PowerOnVM_Task())
+
+
+def test_a_thin_disk_that_could_fill_its_datastore_goes_over_the_network(open_fresh_stage: OpenStage) -> None:
+    thin = VmSpec(name="web-01", disks=(DiskSpec(capacity_bytes=64 * MIB, filesystem=False, thin=True),))
+    narrow = DatastoreSpec(name="ds1", capacity_bytes=56 * MIB)
+    stage = open_fresh_stage(spec("8.0.3", thin, CONSOLE, datastores=(narrow,)))
+    made = backed_up(stage, FULL)
+    report = restored(stage, made, HOTADD, TransportMode.NFC_SSL)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert "free for a thin disk" in explain(report)
+    assert "is written over NFC_SSL" in explain(report)
+
+
+def test_a_restore_that_cannot_write_leaves_neither_disk_nor_vm(
+    open_fresh_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = open_fresh_stage(spec())
+    before, made = places_of(console(stage)), backed_up(stage, FULL)
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(output, "write_whole", broken)
+    report = restored(stage, made)
+    assert report.task.state is TaskState.FAILED
+    assert "could not be written over HOTADD" in explain(report)
+    assert_nothing_is_left(stage, before)
+    assert [vm.name for vm in stage.simulator.world.inventory.vms.values()] == ["web-01", "console"]
 
 
 def test_a_probe_attaches_a_still_disk_for_a_moment(open_fresh_stage: OpenStage) -> None:

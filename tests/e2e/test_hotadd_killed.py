@@ -11,10 +11,12 @@ import msgspec
 import pytest
 
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.contract.restore import NewVm, StartRestore
 from app.contract.tasks import StartBackup
 from app.core.passphrases import PASSPHRASE_VARIABLE
-from app.domain.ids import VmId
+from app.domain.ids import PointId, VmId
 from app.domain.states import BackupKind, TransportMode
+from app.domain.vms import VmPlacement
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 from app.simulator.vm.machine import Machine
@@ -53,6 +55,20 @@ class Killed:
             kind=BackupKind.FULL,
             transports=(TransportMode.HOTADD,),
         )
+        return self._start(request)
+
+    def start_restore(self, point: PointId) -> "subprocess.Popen[str]":
+        return self._start(
+            StartRestore(
+                standby=self.stage.standby,
+                point=point,
+                platform=self.stage.platform,
+                target=NewVm(placement=VmPlacement(name="web-01-again")),
+                transports=(TransportMode.HOTADD,),
+            )
+        )
+
+    def _start(self, request: StartBackup | StartRestore) -> "subprocess.Popen[str]":
         arguments = [str(self.home), msgspec.json.encode(request).decode(), str(self.simulator.guest_root)]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.engine_process", *arguments],
@@ -64,6 +80,15 @@ class Killed:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         return process
+
+    def back_up(self) -> PointId:
+        """Back up before anything is killed; return the point."""
+        with open_host(self.home, PASSPHRASE, machine_root=self.simulator.guest_root) as host:
+            stage = replace(self.stage, engine=host.engine)
+            return back_up(stage, vm_named(stage, "web-01"), BackupKind.FULL).point.id
+
+    def names(self) -> list[str]:
+        return [vm.name for vm in self.simulator.world.inventory.vms.values()]
 
     def start_again_and_check(self, before: object) -> None:
         """Start an engine: it detaches and removes what is left, and backs up as if nothing had been."""
@@ -113,6 +138,21 @@ def test_a_kill_while_attaching_leaves_nothing_though_it_is_done_afterwards(kill
     killed.simulator.faults.release()
     wait_until(lambda: killed.console.lent, what="the disk that no one waits for", deadline_s=60)
     killed.start_again_and_check(before)
+
+
+def test_a_kill_while_a_restore_writes_leaves_neither_disk_nor_vm(killed: Killed) -> None:
+    before, names, point = places_of(killed.console), killed.names(), killed.back_up()
+    process = killed.start_restore(point)
+    wait_until(
+        lambda: any(lent.is_writable for lent in list(killed.console.lent.values())),
+        what="a disk that is written",
+        deadline_s=60,
+    )
+    end(process)
+    assert "web-01-again" in killed.names()
+    killed.start_again_and_check(before)
+    assert killed.names() == names
+    assert not guest_of(killed.simulator).torn_out
 
 
 def test_a_disk_of_others_stays_when_ours_is_detached(killed: Killed) -> None:

@@ -13,9 +13,21 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from app.catalog.errors import CatalogTooNew, CatalogTooOld
-from app.catalog.migrations import r0011_first_tables, r0012_origins, r0013_transports, r0014_attachments
+from app.catalog.migrations import (
+    r0011_first_tables,
+    r0012_origins,
+    r0013_transports,
+    r0014_attachments,
+    r0015_writable_attachments,
+)
 
-REVISIONS: tuple[ModuleType, ...] = (r0011_first_tables, r0012_origins, r0013_transports, r0014_attachments)
+REVISIONS: tuple[ModuleType, ...] = (
+    r0011_first_tables,
+    r0012_origins,
+    r0013_transports,
+    r0014_attachments,
+    r0015_writable_attachments,
+)
 """Every revision, oldest first."""
 
 _BEFORE_THE_RELEASE = frozenset(f"{number:04}" for number in range(1, 11))

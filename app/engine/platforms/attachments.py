@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from app.core.access import (
+    AccessMode,
     AttachedDisks,
     Attachment,
     DiskAddress,
@@ -105,11 +106,11 @@ class Attachments:
         return owner in self._probes or self.is_live(owner)
 
     def platforms(self) -> set[PlatformId]:
-        """Return the platforms on which disks may be attached that no live task reads."""
+        """Return the platforms on which disks may be attached that no live task uses."""
         return {platform for task, platform, _ in self._journal.open_entries() if not self._lives(task)}
 
     def detach_left(self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf) -> int:
-        """Detach every disk on a platform that no live task reads; return how many there were.
+        """Detach every disk on a platform that no live task uses; return how many there were.
 
         What cannot be detached is logged and stays in the journal.
         """
@@ -144,6 +145,7 @@ class Attachments:
         owner: Owner,
         bios_uuids: Sequence[str],
         disk: DiskAddress,
+        access: AccessMode,
         check: Callable[[Attachment], None],
     ) -> Attachment:
         """Plan, note and attach; see :class:`app.core.access.AttachedDisks`."""
@@ -151,7 +153,7 @@ class Attachments:
         planned: Attachment | None = None
         try:
             with self._turn:
-                chosen = self._with_controller(attacher.plan(bios_uuids, disk))
+                chosen = self._with_controller(attacher.plan(bios_uuids, disk, access))
                 check(chosen)
                 planned = chosen
                 self._journal.opened(owner.key, platform, planned)
@@ -227,10 +229,16 @@ class _OwnersDisks:
         self._owner = owner
 
     def attach(
-        self, bios_uuids: Sequence[str], disk: DiskAddress, check: Callable[[Attachment], None]
+        self,
+        bios_uuids: Sequence[str],
+        disk: DiskAddress,
+        access: AccessMode,
+        check: Callable[[Attachment], None],
     ) -> Attachment:
         """Attach a disk to the VM that this program runs in."""
-        return self._attachments.attach(self._attacher, self._platform, self._owner, bios_uuids, disk, check)
+        return self._attachments.attach(
+            self._attacher, self._platform, self._owner, bios_uuids, disk, access, check
+        )
 
     def detach(self, attachment: Attachment) -> None:
         """Detach it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 
-from app.core.access import AttachedDisks, DiskAddress, DiskTransports, HoldsVms
+from app.core.access import AttachedDisks, DiskAccess, DiskAddress, DiskTransports, HoldsVms
 from app.core.context import TaskContext
 from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
@@ -50,7 +50,7 @@ class DiskOpener:
     def _open_reader(self, address: DiskAddress) -> DiskReader:
         return self._patience.through(
             lambda: self._transports.open_reader(
-                replace(self._hypervisor.disk_access, hotadd=self._attached),
+                self._access(),
                 address,
                 preferred=self._preferred,
                 log=self._context.log,
@@ -74,13 +74,16 @@ class DiskOpener:
     def _open_writer(self, address: DiskAddress) -> DiskWriter:
         return self._patience.through(
             lambda: self._transports.open_writer(
-                self._hypervisor.disk_access,
+                self._access(),
                 address,
                 preferred=self._preferred,
                 log=self._context.log,
                 cancel=self._context.cancel,
             )
         )
+
+    def _access(self) -> DiskAccess:
+        return replace(self._hypervisor.disk_access, hotadd=self._attached)
 
 
 def holding(

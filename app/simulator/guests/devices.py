@@ -1,8 +1,9 @@
 """What the guest of one VM sees of disks that are attached to it: real files below a folder that stands for ``/``.
 
-A disk that is attached is copied through its chain into a file ``dev/sdb``, read-only, with the links and the
-folders of sysfs that a Linux guest has for it. A thread stands for the kernel: when ``1`` is written into
-``delete`` the device goes away. A disk that is detached while the guest still has its device counts as torn out.
+A disk that is attached is copied through its chain into a file ``dev/sdb``, with the links and the folders of
+sysfs that a Linux guest has for it. One that may be written is copied back, where it differs, when its device goes
+away. A thread stands for the kernel: when ``1`` is written into ``delete`` the device goes away. A disk that is
+detached while the guest still has its device counts as torn out.
 """
 
 import itertools
@@ -30,8 +31,18 @@ class AttachedDisk(Protocol):
         """Write the whole disk into a new file."""
         ...
 
+    def read(self, offset: int, length_bytes: int) -> bytes:
+        """Return bytes."""
+        ...
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes."""
+        ...
+
 
 _LOOK_S = 0.02
+_PIECE_BYTES = 64 * 1024
+"""What is compared, and copied back where it differs: what a thin disk grows by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class _Device:
     unit: int
     links: tuple[Path, ...]
     controls: Path
+    writes_to: AttachedDisk | None
+    """The disk, where the guest may write it."""
 
 
 class GuestDevices:
@@ -84,13 +97,23 @@ class GuestDevices:
         if self._kernel.is_alive():
             self._kernel.join()
 
-    def show(self, key: int, disk: AttachedDisk, path: str, bus: int, unit: int, *, has_serial: bool) -> None:
+    def show(
+        self,
+        key: int,
+        disk: AttachedDisk,
+        path: str,
+        bus: int,
+        unit: int,
+        *,
+        has_serial: bool,
+        is_writable: bool = False,
+    ) -> None:
         """Let the guest see a disk; without a serial number it has no name below ``by-id``."""
         with self._lock:
             name = next(self._names)
             image = self.root / "dev" / name
             disk.export_raw(image)
-            image.chmod(0o400)
+            image.chmod(0o600 if is_writable else 0o400)
             controls = self.root / "sys/devices" / f"{bus + 2}:0:{unit}:0"
             make_private_folder(controls)
             touch_private(controls / "delete")
@@ -101,7 +124,8 @@ class GuestDevices:
             links = [self.root / "dev/disk/by-id" / f"{kind}{digits}" for kind in ("wwn-0x", "scsi-3")]
             for link in links if has_serial else []:
                 link.symlink_to(f"../../{name}")
-            self._devices[key] = _Device(name, path, bus, unit, tuple(links), controls)
+            writes_to = disk if is_writable else None
+            self._devices[key] = _Device(name, path, bus, unit, tuple(links), controls, writes_to)
             self.shown.append(path)
 
     def take_away(self, key: int) -> None:
@@ -125,7 +149,19 @@ class GuestDevices:
             link.unlink(missing_ok=True)
         shutil.rmtree(self.root / "sys/class/block" / device.name)
         shutil.rmtree(device.controls)
-        (self.root / "dev" / device.name).unlink()
+        image = self.root / "dev" / device.name
+        if device.writes_to is not None:
+            _bring_back(image, device.writes_to)
+        image.unlink()
+
+
+def _bring_back(image: Path, disk: AttachedDisk) -> None:
+    with image.open("rb") as file:
+        offset = 0
+        while written := file.read(_PIECE_BYTES):
+            if written != disk.read(offset, len(written)):
+                disk.write(offset, written)
+            offset += len(written)
 
 
 def _letters() -> "itertools.chain[str]":

@@ -9,6 +9,7 @@ from app.simulator.storage import (
     HostNotServing,
     SimDisk,
 )
+from app.simulator.vm.lending import is_lent_for_writing
 from app.simulator.vm.machine import Machine
 from app.simulator.world import World
 
@@ -25,7 +26,8 @@ class VmDisks:
         Raises:
             DiskNotFound: there is no such disk.
             DiskForbidden: it is another VM's.
-            DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
+            DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs, or a machine that
+                it is attached to writes it.
             HostNotServing: the VM's host is in maintenance mode.
             StorageError: its files cannot be opened.
         """
@@ -42,6 +44,8 @@ class VmDisks:
                     if disk.path == wanted:
                         if machine.is_running and (writable or disk is tree.leaf):
                             raise DiskInUse(f"{path} is locked by the running VM {machine.name}")
+                        if is_lent_for_writing(disk, self._world.inventory.vms):
+                            raise DiskInUse(f"{path} is locked by a VM that it is attached to")
                         return disk
         datastore = self._world.datastores.get(wanted.datastore)
         if datastore is not None and datastore.resolve(wanted).is_file():

@@ -1,7 +1,8 @@
-"""Disks of one VM that are attached to another one to be read: independent, non-persistent.
+"""Disks of one VM that are attached to another one, which runs; the files stay their VM's.
 
-What the guest writes goes to a redo log that is dropped, so the files stay their VM's: they are pinned, as a host
-locks them, but never part of the reader's own disks.
+Independent and non-persistent they are only read: what the guest writes goes to a redo log that is dropped. In any
+other mode the guest writes them, which takes a disk that nothing else has open. Either way they are pinned, as a
+host locks them, but never part of the other VM's own disks.
 """
 
 from pyVmomi import vim
@@ -13,7 +14,7 @@ from app.simulator.vm.machine import LentDisk, Machine
 from app.simulator.vm.values import Device, find_device, replaced
 
 _device = vim.vm.device
-MODE = "independent_nonpersistent"
+ONLY_READ = "independent_nonpersistent"
 
 
 def refuse_running_leaf(vm: Machine, disk: SimDisk) -> None:
@@ -24,21 +25,22 @@ def refuse_running_leaf(vm: Machine, disk: SimDisk) -> None:
     """
     for other in vm.world.inventory.vms.values():
         if other.is_running and other.has_files and any(tree.leaf is disk for tree in other.trees.values()):
-            raise vim.fault.FileLocked(
-                msg=f"Unable to access file {disk.path} since it is locked.", file=str(disk.path)
-            )
+            raise _locked(str(disk.path))
 
 
-def lend(vm: Machine, key: int, path: str, devices: list[Device]) -> list[Device]:
-    """Attach a disk to a VM that only reads it; return the devices with what is known of its files.
+def lend(vm: Machine, key: int, path: str, devices: list[Device], *, writable: bool) -> list[Device]:
+    """Attach a disk to a VM that borrows it; return the devices with what is known of its files.
 
     Raises:
         StorageError: it cannot be opened.
-        vim.fault.FileLocked: a running VM writes to it.
+        vim.fault.FileLocked: a running VM writes to it; to be written, any other has it.
     """
     disk = vm.world.disks.open(DatastorePath.parse(path))
+    inventory = vm.world.inventory.vms
     refuse_running_leaf(vm, disk)
-    lent = LentDisk(disk)
+    if is_lent_for_writing(disk, inventory) or (writable and is_lent(disk, inventory)):
+        raise _locked(path)
+    lent = LentDisk(disk, is_writable=writable)
     lent.pin.enter_context(disk.pinned())
     vm.lent[key] = lent
     device = find_device(devices, key)
@@ -47,7 +49,8 @@ def lend(vm: Machine, key: int, path: str, devices: list[Device]) -> list[Device
     if guest is not None and vm.is_running:
         controller = find_device(devices, device.controllerKey or 0)
         bus = controller.busNumber if isinstance(controller, _device.VirtualController) else 0
-        guest.show(key, disk, path, bus, device.unitNumber or 0, has_serial=shows_serials(vm))
+        unit = device.unitNumber or 0
+        guest.show(key, disk, path, bus, unit, has_serial=shows_serials(vm), is_writable=writable)
     return replaced(devices, described_disk(vm, device, disk))
 
 
@@ -66,8 +69,23 @@ def give_all_back(vm: Machine) -> None:
 
 
 def is_lent(disk: SimDisk, inventory: dict[str, Machine]) -> bool:
-    """Return whether a disk is attached to any VM that only reads it."""
+    """Return whether a disk is attached to any VM that borrows it."""
     return any(lent.disk is disk for vm in inventory.values() for lent in vm.lent.values())
+
+
+def is_lent_for_writing(disk: SimDisk, inventory: dict[str, Machine]) -> bool:
+    """Return whether a disk is attached to a VM that writes it."""
+    return any(lent.is_writable and lent.disk is disk for vm in inventory.values() for lent in vm.lent.values())
+
+
+def belongs_to_another(vm: Machine, disk: SimDisk) -> bool:
+    """Return whether a disk is one of another VM's."""
+    others = (other for other in vm.world.inventory.vms.values() if other is not vm and other.has_files)
+    return any(other.uses_file(disk.path) for other in others)
+
+
+def _locked(path: str) -> vim.fault.FileLocked:
+    return vim.fault.FileLocked(msg=f"Unable to access file {path} since it is locked.", file=path)
 
 
 def shows_serials(vm: Machine) -> bool:

@@ -47,6 +47,7 @@ class LentDisk:
     """A disk that is attached to another VM than its own, and the pin that holds its files still."""
 
     disk: SimDisk
+    is_writable: bool
     pin: ExitStack = field(default_factory=ExitStack)
 
 
@@ -71,7 +72,7 @@ class Machine(Entity):
         question: what it asks, if anything.
         own_connection: how the server reaches it while its host is connected.
         moved_here: True after a registration at another place than it was written at: it asks before it starts.
-        lent: disks of other VMs that are attached to be read, by device key; no part of ``trees``.
+        lent: disks of other VMs that are attached, by device key; no part of ``trees``.
         workload_bytes_per_s: what its guest writes each second.
     """
 

@@ -242,12 +242,14 @@ def _do(
 
 
 def _attach(vm: Machine, work: DiskWork, trees: dict[int, DiskTree], devices: list[Device]) -> list[Device]:
-    if work.mode == lending.MODE:
-        return lending.lend(vm, work.key, work.path, devices)
+    if work.mode == lending.ONLY_READ:
+        return lending.lend(vm, work.key, work.path, devices, writable=False)
     _refuse_attached_elsewhere(vm, work)
     disk = vm.world.disks.open(work.path)
     if disk.is_frozen:  # a write would change what stands on it
         raise DiskFrozen(f"{disk.path} is the parent of {disk.children[0].path}")
+    if vm.is_running and lending.belongs_to_another(vm, disk):
+        return lending.lend(vm, work.key, work.path, devices, writable=True)
     return _attached(vm, work.key, disk, trees, devices)
 
 

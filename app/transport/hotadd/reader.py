@@ -4,20 +4,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Final
 
-from app.core.access import AttachedDisks, Attachment, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
-from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed
 from app.domain.extents import Extent
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
-from app.domain.words import Done
-from app.transport import messages
-from app.transport.attempt import Attempt
-from app.transport.errors import DiskSizeDiffers, ModeNotOffered
-from app.transport.hotadd.direct import DeviceStalled, DeviceTooShort, DirectFile
-from app.transport.hotadd.machine import GuestMachine, NotSeen
+from app.transport.hotadd.device import DeviceStalled, DeviceTooShort
+from app.transport.hotadd.held import HeldDisk
+from app.transport.hotadd.input import DirectInput
 from app.transport.options import TransportOptions
 from app.transport.reasons import ENDS_EARLY, READ_TOO_SLOW
 
@@ -31,77 +26,35 @@ class HotAddReader:
     Thread: one at a time, not necessarily the one that opened it.
     """
 
-    def __init__(
-        self,
-        disks: AttachedDisks,
-        disk: DiskAddress,
-        *,
-        machine: GuestMachine,
-        options: TransportOptions,
-        log: TaskLog,
-        cancel: CancelToken,
-    ) -> None:
-        """Attach the disk and find it in the guest.
+    def __init__(self, held: HeldDisk, *, options: TransportOptions, cancel: CancelToken) -> None:
+        """Open the device of an attached disk, which is this reader's from now on.
 
         Raises:
             OperationalError: it cannot be read like that; it is not attached any more.
-            TaskCancelled: cancelled meanwhile; likewise.
         """
-        self._attempt = Attempt(path=disk.path, mode=TransportMode.HOTADD, operation=Done.READ)
-        self._disks = disks
-        self._disk = disk
-        self._machine = machine
+        self._held = held
         self._options = options
-        self._log = log
         self._cancel = cancel
-        self._file: DirectFile | None = None
+        self._file: DirectInput | None = None
         try:
-            uuids = machine.bios_uuids()
-        except NotSeen as reason:
-            raise self._attempt.error(ModeNotOffered, detail=reason) from reason
-        self._attachment: Attachment | None = disks.attach(uuids, disk, self._refuse_known)
-        try:
-            self._file = self._opened(self._attachment)
+            self._file = DirectInput(held.device, held.disk.capacity_bytes)
+            held.refuse_other_size(self._file.size_bytes())
+        except OSError as error:
+            self.close()
+            raise held.attempt.failed(reason_of(error)) from error
         except BaseException:
             self.close()
             raise
 
-    def _refuse_known(self, planned: Attachment) -> None:
-        """Refuse a serial number that this system has already: no platform may point at a disk of ours."""
-        try:
-            self._machine.refuse_known(planned)
-        except NotSeen as reason:
-            raise self._attempt.failed(reason) from reason
-
-    def _opened(self, attachment: Attachment) -> DirectFile:
-        try:
-            device = self._machine.find(attachment, self._cancel).device
-            file = DirectFile(device, self._disk.capacity_bytes)
-        except NotSeen as reason:
-            raise self._attempt.failed(reason) from reason
-        except OSError as error:
-            raise self._attempt.failed(reason_of(error)) from error
-        try:
-            actual_bytes = file.size_bytes()
-        except OSError as error:
-            file.close()
-            raise self._attempt.failed(reason_of(error)) from error
-        if actual_bytes != self._disk.capacity_bytes:
-            file.close()
-            raise self._attempt.error(
-                DiskSizeDiffers, actual_bytes=actual_bytes, expected_bytes=self._disk.capacity_bytes
-            )
-        return file
-
     @property
     def capacity_bytes(self) -> int:
         """Size of the disk."""
-        return self._disk.capacity_bytes
+        return self._held.disk.capacity_bytes
 
     @property
     def mode(self) -> TransportMode:
         """How the bytes travel: HOTADD."""
-        return self._attempt.mode
+        return self._held.attempt.mode
 
     @property
     def window(self) -> int:
@@ -137,10 +90,10 @@ class HotAddReader:
 
     def _failed(self, error: OSError) -> DiskAccessFailed:
         if isinstance(error, DeviceStalled):
-            return self._attempt.failed(READ_TOO_SLOW.fill(seconds=f"{READ_TIMEOUT_S:g}"))
+            return self._held.attempt.failed(READ_TOO_SLOW.fill(seconds=f"{READ_TIMEOUT_S:g}"))
         if isinstance(error, DeviceTooShort):
-            return self._attempt.failed(ENDS_EARLY)
-        return self._attempt.failed(reason_of(error))
+            return self._held.attempt.failed(ENDS_EARLY)
+        return self._held.attempt.failed(reason_of(error))
 
     def allocated_extents(self) -> list[Extent] | None:
         """Return None: a block device does not show which sectors were ever written."""
@@ -151,18 +104,4 @@ class HotAddReader:
         if self._file is not None:
             self._file.close()
             self._file = None
-        attachment, self._attachment = self._attachment, None
-        if attachment is not None:
-            let_go(self._machine, attachment, self._log)
-            self._disks.detach(attachment)
-
-
-def let_go(machine: GuestMachine, attachment: Attachment, log: TaskLog) -> None:
-    """Let the guest forget a disk that is about to be detached; what stands in the way is logged."""
-    try:
-        if not machine.let_go(attachment):
-            log.warning(messages.NOT_LET_GO, path=attachment.path, reason=messages.STILL_HELD)
-    except NotSeen as reason:
-        log.warning(messages.NOT_LET_GO, path=attachment.path, reason=reason)
-    except OSError as error:
-        log.warning(messages.NOT_LET_GO, path=attachment.path, reason=reason_of(error))
+        self._held.detach()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.access import Attachment, DiskAddress
+from app.core.access import AccessMode, Attachment, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.domain.ids import TaskId
@@ -90,13 +90,13 @@ class Site:
             vm=vm.id, vm_name=vm.name, disk_key=disk.key, path=disk.path, capacity_bytes=disk.capacity_bytes
         )
 
-    def plan(self, disk: DiskAddress) -> Attachment:
-        return self.attacher.plan(self.uuids, disk)
+    def plan(self, disk: DiskAddress, access: AccessMode = AccessMode.READ) -> Attachment:
+        return self.attacher.plan(self.uuids, disk, access)
 
-    def refusal(self, disk: DiskAddress) -> str:
+    def refusal(self, disk: DiskAddress, access: AccessMode = AccessMode.READ) -> str:
         before = places_of(self.console)
         with pytest.raises(DiskNotAttachable) as refused:
-            self.plan(disk)
+            self.plan(disk, access)
         assert places_of(self.console) == before
         return refused.value.message
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.access import AccessMode
 from app.core.clock import SystemClock
 from app.domain.errors import LicenseRefused, OperationalError, PrivilegeMissing
 from app.domain.ids import SnapshotId
@@ -35,7 +36,7 @@ __all__ = ["here"]
 def test_a_machine_that_the_platform_does_not_know_is_refused(here: Site) -> None:
     disk = here.frozen()
     with pytest.raises(DiskNotAttachable, match="no VM with the UUID of this machine"):
-        here.attacher.plan(["421f0000-0000-0000-0000-000000000000"], disk)
+        here.attacher.plan(["421f0000-0000-0000-0000-000000000000"], disk, AccessMode.READ)
 
 
 def test_two_vms_with_the_uuid_of_the_machine_are_refused_by_name(here: Site) -> None:
@@ -162,7 +163,7 @@ def test_nothing_is_attached_that_the_account_could_not_detach(tmp_path: Path, l
             VSphereFactory(SystemClock(), timings=QUICK).connect(platform, "w") as session,
             pytest.raises(PrivilegeMissing, match=lacking) as missing,
         ):
-            session.disk_attacher.plan(here.uuids, disk)
+            session.disk_attacher.plan(here.uuids, disk, AccessMode.READ)
         assert missing.value.params["target"] == "console"
         assert places_of(here.console) == before
 

@@ -20,7 +20,7 @@ def test_the_attachment_journal_keeps_each_place_until_it_is_closed(tmp_path: Pa
         unit=0,
         owns_controller=True,
     )
-    second = replace(first, unit=1, path="[ds1] web/web_1.vmdk", owns_controller=False)
+    second = replace(first, unit=1, path="[ds1] web/web_1.vmdk", owns_controller=False, is_writable=True)
     task, platform = TaskId("t1"), PlatformId("p1")
     with Catalog.open(tmp_path / "catalog.db", clock=SystemClock()) as catalog:
         _check(catalog, task, platform, first, second)

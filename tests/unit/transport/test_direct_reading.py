@@ -12,7 +12,8 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.domain.errors import TaskCancelled
-from app.transport.hotadd.direct import THREADS, DeviceStalled, DeviceTooShort, DirectFile
+from app.transport.hotadd.device import THREADS, DeviceStalled, DeviceTooShort
+from app.transport.hotadd.input import DirectInput
 from tests.support.waiting import wait_for_threads
 
 SIZE = 3 * 1024 * 1024 + 512  # a disk need not be a whole number of large sectors
@@ -24,16 +25,20 @@ def content() -> bytes:
 
 
 @pytest.fixture
-def device(tmp_path: Path, content: bytes) -> Iterator[DirectFile]:
+def device(tmp_path: Path, content: bytes) -> Iterator[DirectInput]:
     path = tmp_path / "device"
     path.write_bytes(content)
-    file = DirectFile(path, SIZE)
+    file = DirectInput(path, SIZE)
     yield file
     file.close()
 
 
 def read(
-    device: DirectFile, requests: list[ReadRequest], *, patience_s: float = 10.0, cancel: CancelToken | None = None
+    device: DirectInput,
+    requests: list[ReadRequest],
+    *,
+    patience_s: float = 10.0,
+    cancel: CancelToken | None = None,
 ) -> list[ReadRequest]:
     reading = device.read_many(
         iter(requests),
@@ -49,7 +54,7 @@ def request(offset: int, length_bytes: int) -> ReadRequest:
     return ReadRequest(offset, memoryview(bytearray(length_bytes)))
 
 
-def test_any_range_is_read_exactly_and_in_order(device: DirectFile, content: bytes) -> None:
+def test_any_range_is_read_exactly_and_in_order(device: DirectInput, content: bytes) -> None:
     chance = random.Random(3)
     spans = [(0, SIZE), (SIZE - 512, 512), (511, 2), (4095, 4098), (SIZE - 1, 1)]
     for _ in range(200):
@@ -62,7 +67,7 @@ def test_any_range_is_read_exactly_and_in_order(device: DirectFile, content: byt
         assert bytes(result.buffer) == content[result.offset : result.offset + len(result.buffer)]
 
 
-def test_what_lies_beyond_the_disk_is_refused(device: DirectFile) -> None:
+def test_what_lies_beyond_the_disk_is_refused(device: DirectInput) -> None:
     with pytest.raises(ValueError, match="not all on a disk"):
         read(device, [request(SIZE - 1, 2)])
 
@@ -70,13 +75,13 @@ def test_what_lies_beyond_the_disk_is_refused(device: DirectFile) -> None:
 def test_a_device_that_ends_early_gives_no_data(tmp_path: Path) -> None:
     path = tmp_path / "short"
     path.write_bytes(bytes(8192))
-    device = DirectFile(path, 16384)
+    device = DirectInput(path, 16384)
     with pytest.raises(DeviceTooShort):
         read(device, [request(4096, 8192)])
     device.close()
 
 
-def test_direct_io_is_used_where_there_is_any(device: DirectFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_direct_io_is_used_where_there_is_any(device: DirectInput, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
     real = os.preadv
 
@@ -90,7 +95,7 @@ def test_direct_io_is_used_where_there_is_any(device: DirectFile, monkeypatch: p
 
 
 def test_a_device_that_hangs_is_given_up_and_left_alone(
-    device: DirectFile, monkeypatch: pytest.MonkeyPatch
+    device: DirectInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release, real = threading.Event(), os.preadv
 
@@ -109,7 +114,7 @@ def test_a_device_that_hangs_is_given_up_and_left_alone(
     assert bytes(wanted.buffer) == b"\xff" * 4096  # an answer that came too late changes nothing
 
 
-def test_a_stopped_task_does_not_wait_for_the_device(device: DirectFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_task_does_not_wait_for_the_device(device: DirectInput, monkeypatch: pytest.MonkeyPatch) -> None:
     release, cancel = threading.Event(), CancelToken()
     real = os.preadv
 
@@ -124,7 +129,7 @@ def test_a_stopped_task_does_not_wait_for_the_device(device: DirectFile, monkeyp
     release.set()
 
 
-def test_a_reader_that_stops_in_the_middle_can_read_again(device: DirectFile, content: bytes) -> None:
+def test_a_reader_that_stops_in_the_middle_can_read_again(device: DirectInput, content: bytes) -> None:
     reading = device.read_many(
         (request(offset, 65536) for offset in range(0, 1 << 20, 65536)),
         window=4,
@@ -148,8 +153,8 @@ def test_memory_is_bounded_by_the_threads(tmp_path: Path, content: bytes, monkey
         made.append(length)
         return real(fileno, length)
 
-    monkeypatch.setattr("app.transport.hotadd.direct.mmap.mmap", counted)
-    device = DirectFile(path, SIZE)
+    monkeypatch.setattr("app.transport.hotadd.input.mmap.mmap", counted)
+    device = DirectInput(path, SIZE)
     read(device, [request(offset, 65536) for offset in range(0, 3 << 20, 65536)])
     device.close()
     assert len(made) == THREADS

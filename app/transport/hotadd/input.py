@@ -1,37 +1,27 @@
 """Reading a block device or a file past the page cache, several reads in flight on threads."""
 
-import itertools
 import mmap
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
-from app.core.privatefiles import open_private
 from app.transport.ahead import Pull, ReadAhead
-
-SECTOR_BYTES: Final = 4096
-"""What offsets, lengths and buffers are multiples of; enough for devices with large sectors."""
-THREADS: Final = 4
-_PIECE_BYTES: Final = 1024 * 1024
-"""What one call reads."""
-_SLICE_S: Final = 0.25
-_DIRECT: Final = getattr(os, "O_DIRECT", 0)
-
-
-class DeviceStalled(OSError):
-    """The device gave nothing for too long."""
-
-
-class DeviceTooShort(OSError):
-    """The device ends where it should go on."""
+from app.transport.hotadd.device import (
+    PIECE_BYTES,
+    SECTOR_BYTES,
+    SLICE_S,
+    THREADS,
+    DeviceTooShort,
+    await_call,
+    close_after,
+    open_direct,
+)
 
 
 class _Reading:
@@ -58,7 +48,7 @@ class _Reading:
             self._is_abandoned = True
 
 
-class DirectFile:
+class DirectInput:
     """A block device or a file that is read with direct I/O where its file system can do that.
 
     Threads read into aligned buffers of their own and copy from there, so that a read which hangs in the kernel
@@ -74,11 +64,11 @@ class DirectFile:
             OSError: it cannot be opened.
         """
         self.capacity_bytes = capacity_bytes
-        self._fd = _open(path)
+        self._fd = open_direct(path, os.O_RDONLY)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-read")
         self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
         for _ in range(THREADS):
-            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
+            self._buffers.put(mmap.mmap(-1, PIECE_BYTES))
         self._in_flight: deque[_Reading] = deque()
 
     def size_bytes(self) -> int:
@@ -137,7 +127,7 @@ class DirectFile:
         if has_ended:
             os.close(fd)
         else:
-            _close_after(fd, [reading.future for reading in self._in_flight])
+            close_after(fd, [reading.future for reading in self._in_flight])
 
     # ---- inside ----------------------------------------------------------------------------------------------
 
@@ -160,7 +150,7 @@ class DirectFile:
         try:
             with memoryview(buffer) as view:
                 while position < end:
-                    wanted = min(_PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
+                    wanted = min(PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
                     count = os.preadv(fd, [view[:wanted]], position)
                     if not count or (count % SECTOR_BYTES and position + count < end):
                         raise DeviceTooShort
@@ -170,13 +160,7 @@ class DirectFile:
             self._buffers.put(buffer)
 
     def _await_oldest(self, patience_s: float, cancel: CancelToken) -> None:
-        future = self._in_flight[0].future
-        limit = time.monotonic() + patience_s
-        while not wait([future], _SLICE_S).done:
-            cancel.check()
-            if time.monotonic() >= limit:
-                raise DeviceStalled
-        future.result()
+        await_call(self._in_flight[0].future, patience_s, cancel)
         self._in_flight.popleft()
 
     def _forget(self) -> bool:
@@ -184,28 +168,7 @@ class DirectFile:
         for reading in self._in_flight:
             reading.abandon()
         pending = {reading.future for reading in self._in_flight if not reading.future.cancel()}
-        if wait(pending, _SLICE_S).not_done:
+        if wait(pending, SLICE_S).not_done:
             return False
         self._in_flight.clear()
         return True
-
-
-def _close_after(fd: int, futures: list[Future[None]]) -> None:
-    left = [future for future in futures if not future.done()]
-    counter = itertools.count(1)
-
-    def ended(_: Future[None]) -> None:
-        if next(counter) == len(left):
-            os.close(fd)
-
-    for future in left:
-        future.add_done_callback(ended)
-
-
-def _open(path: Path) -> int:
-    try:
-        return open_private(path, os.O_RDONLY | _DIRECT)
-    except OSError:
-        if not _DIRECT:
-            raise
-        return open_private(path, os.O_RDONLY)  # for file systems without direct I/O
