@@ -152,13 +152,19 @@ def resolve(theme: Theme) -> Colors:
 
 
 def apply(application: QApplication, colors: Colors) -> None:
-    """Give the whole program its look; may be called again at any time."""
+    """Give the whole program its look, unless it has it; may be called again at any time.
+
+    Qt goes through every widget for it, however little changes.
+    """
+    sheet = style_sheet(colors)
+    if application.styleSheet() == sheet:
+        return
     application.setStyle(QStyleFactory.create("Fusion"))
     application.setPalette(_palette(colors))
     font = application.font()
     font.setPixelSize(BODY_PX)
     application.setFont(font)
-    application.setStyleSheet(style_sheet(colors))
+    application.setStyleSheet(sheet)
 
 
 def tabular_font(pixel_size: int = BODY_PX) -> QFont:
