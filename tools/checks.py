@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tools.debian import TEST_TOOL_PACKAGES, missing_packages
-from tools.environment import ROOT, VENV_PYTHON
+from tools.environment import ROOT, VENV, VENV_PYTHON
 
 
 class Check(NamedTuple):
@@ -76,8 +76,13 @@ def parallel_options(arguments: Sequence[str]) -> list[str]:
 
 
 def test_environment() -> dict[str, str]:
-    """Return the environment of the tests: no display, and on Debian no excuse for a missing external tool."""
+    """Return the environment of the tests: no display, and on Debian no excuse for a missing external tool.
+
+    Bytecode is kept, beside the packages: hundreds of processes that tests start would compile everything anew.
+    """
     environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(VENV / "bytecode")
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     if shutil.which("dpkg-query") and not missing_packages(TEST_TOOL_PACKAGES):
         environment["STANDFAST_REQUIRE_OUTSIDE_TOOLS"] = "1"
