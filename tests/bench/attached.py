@@ -1,9 +1,10 @@
 """A disk that is attached to this machine, for the benchmark ``transport``: a loop device on the disk's file.
 
-Both ways read it past all page caches, in requests of 1 MiB: ``dd iflag=direct``, one request after the other, and
-our HotAdd reader, several in flight, with the device found by its serial number and let go of afterwards. What is
-compared is therefore a device that has to be waited for. On one that answers from memory (5 GB/s and more) the
-copy out of the reader's aligned buffers shows; no disk is that fast.
+Both ways go past all page caches, in requests of 1 MiB: ``dd iflag=direct`` or ``dd oflag=direct conv=fsync``, one
+request after the other, and our HotAdd reader or writer, several in flight, with the device found by its serial
+number and let go of afterwards. What is compared is therefore a device that has to be waited for. On one that
+answers at more than 1 GB/s the copy through the aligned buffers shows: bare threads that copy as well are as fast
+as our reader, and 8 % slower than those that do not.
 """
 
 import os
@@ -60,7 +61,6 @@ class AttachedDevice:
     ) -> Attachment:
         """Let the device be seen."""
         assert bios_uuids
-        assert access is AccessMode.READ
         attachment = Attachment(
             machine=VmId("vm-2"),
             machine_uuid="instance",
@@ -69,6 +69,7 @@ class AttachedDevice:
             disk_uuid=_SERIAL,
             bus=0,
             unit=0,
+            is_writable=access is AccessMode.WRITE,
         )
         check(attachment)
         self._link.symlink_to(f"../../{self.device.name}")
@@ -79,14 +80,17 @@ class AttachedDevice:
         assert attachment.disk_uuid == _SERIAL
         self._link.unlink(missing_ok=True)
 
-    def read_whole(self, request_bytes: int) -> None:
-        """Read the device by the reader of HotAdd; attaching and detaching are no part of what is compared."""
-        disk = DiskAddress(
+    @property
+    def _disk(self) -> DiskAddress:
+        return DiskAddress(
             vm=VmId("vm-1"), vm_name="bench", disk_key=2000, path="bench", capacity_bytes=self._size
         )
+
+    def read_whole(self, request_bytes: int) -> None:
+        """Read the device by the reader of HotAdd; attaching and detaching are no part of what is compared."""
         reader = NativeTransports(machine=GuestMachine(self._root)).open_reader(
             DiskAccess(hotadd=self),
-            disk,
+            self._disk,
             preferred=[TransportMode.HOTADD],
             log=NullTaskLog(),
             cancel=CancelToken(),
@@ -107,17 +111,42 @@ class AttachedDevice:
             reader.close()
         assert received == self._size, "the disk was not read whole"
 
+    def write_whole(self, data: bytes) -> None:
+        """Write the device full of the same bytes by the writer of HotAdd, until all of it is durable."""
+        writer = NativeTransports(machine=GuestMachine(self._root)).open_writer(
+            DiskAccess(hotadd=self),
+            self._disk,
+            preferred=[TransportMode.HOTADD],
+            log=NullTaskLog(),
+            cancel=CancelToken(),
+        )
+        try:
+            for offset in range(0, self._size, len(data)):
+                writer.write(offset, data)
+            writer.flush()
+        finally:
+            self._link.unlink()
+            writer.close()
+
     def dd(self) -> None:
         """Read the device by ``dd``."""
-        command = ["dd", f"if={self.device}", "of=/dev/null", "bs=1M", "iflag=direct"]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        _dd(f"if={self.device}", "of=/dev/null", "iflag=direct")
+
+    def dd_from(self, file: Path) -> None:
+        """Write the device by ``dd`` from a file in memory, until all of it is durable."""
+        _dd(f"if={file}", f"of={self.device}", "oflag=direct", "conv=fsync,nocreat")
+
+
+def _dd(*operands: str) -> None:
+    subprocess.run(["dd", *operands, "bs=1M"], check=True, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
-def attached(file: Path, size: int, folder: Path) -> Iterator[AttachedDevice]:
-    """Make a read-only loop device of a file for the length of a block."""
+def attached(file: Path, size: int, folder: Path, *, writable: bool = False) -> Iterator[AttachedDevice]:
+    """Make a loop device of a file for the length of a block."""
+    mode = () if writable else ("--read-only",)
     made = subprocess.run(
-        ["losetup", "--find", "--show", "--read-only", "--direct-io=on", str(file)],
+        ["losetup", "--find", "--show", *mode, "--direct-io=on", str(file)],
         check=True,
         capture_output=True,
         text=True,

@@ -51,7 +51,7 @@ def await_call(future: "Future[None]", patience_s: float, cancel: CancelToken) -
         OSError: what the call raised.
     """
     limit = time.monotonic() + patience_s
-    while not wait([future], SLICE_S).done:
+    while not future.done() and not wait([future], SLICE_S).done:
         cancel.check()
         if time.monotonic() >= limit:
             raise DeviceStalled
