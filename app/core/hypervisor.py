@@ -285,6 +285,22 @@ class KeptIdentity(Protocol):
 
 
 @runtime_checkable
+class KeptOrder(Protocol):
+    """Lets a restored VM start and stop when the original did; optional for a hypervisor session. Thread: any."""
+
+    def take_over_order(self, created: VmId, original: VmId) -> bool:
+        """Give a VM the place that another one has in the order in which the platform starts and stops them.
+
+        Returns:
+            False when there is no such order that holds both.
+
+        Raises:
+            OperationalError: the platform refused.
+        """
+        ...
+
+
+@runtime_checkable
 class KeepsTemplates(Protocol):
     """Makes templates of VMs; optional for a hypervisor session. Thread: any."""
 

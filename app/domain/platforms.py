@@ -179,6 +179,8 @@ class WithoutPrivilege(Enum):
     """Templates are restored as VMs."""
     NOT_INTO_VAPPS = "not_into_vapps"
     """VMs cannot be restored into their vApps."""
+    OTHER_VAPP_ORDER = "other_vapp_order"
+    """A restored VM starts last in its vApp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,6 +250,11 @@ IDENTITY_KEPT = MessageKind(
 IDENTITY_NOT_KEPT = MessageKind(
     "restore.identity_not_kept", "{name} could not be given all that the original was known by: {detail}"
 )
+ORDER_KEPT = MessageKind("restore.order_kept", "{name} is started and stopped in its vApp when the original was")
+ORDER_NOT_KEPT = MessageKind(
+    "restore.order_not_kept",
+    "{name} has another place in the order of its vApp than the original had: {detail}",
+)
 ORIGINAL_NOT_REMOVED = MessageKind(
     "restore.original_not_removed", "The original VM is still there as {name}: {detail}. Delete it by hand"
 )

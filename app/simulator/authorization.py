@@ -27,6 +27,7 @@ _MORE_PRIVILEGES = (
     "Datastore.FileManagement",
     "Network.Assign",
     "Resource.AssignVMToPool",
+    "VApp.ApplicationConfig",
     "VirtualMachine.Config.AddExistingDisk",
     "VirtualMachine.Config.AddNewDisk",
     "VirtualMachine.Config.AddRemoveDevice",

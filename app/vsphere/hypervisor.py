@@ -42,6 +42,7 @@ from app.vsphere.privileges import check_privileges
 from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
 from app.vsphere.snapshots import Snapshots, SnapshotTimings
+from app.vsphere.startorder import take_over_order
 from app.vsphere.tasks import Deadline
 from app.vsphere.vddk import VSphereVddk
 from app.vsphere.words import Operation
@@ -291,6 +292,11 @@ class VSphereHypervisor:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone."""
         with translated(self.session.attempt(Operation.SET_IDENTITY, str(vm))):
             return give_identity(self.session, vm, saved)
+
+    def take_over_order(self, created: VmId, original: VmId) -> bool:
+        """Give a VM the place that another one has in the order of the vApp that holds both."""
+        with translated(self.session.attempt(Operation.ORDER_VMS, str(created))):
+            return self.session.run(lambda connection: take_over_order(connection, created, original))
 
     # ---- control -----------------------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ RESTORE = (
     "Datastore.AllocateSpace",
     "Resource.AssignVMToPool",
     "VApp.AssignVM",
+    "VApp.ApplicationConfig",
     "Network.Assign",
 )
 
@@ -66,6 +67,7 @@ _WITHOUT = {
     "VirtualMachine.Config.RemoveDisk": WithoutPrivilege.NO_HOTADD,
     "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
     "VApp.AssignVM": WithoutPrivilege.NOT_INTO_VAPPS,
+    "VApp.ApplicationConfig": WithoutPrivilege.OTHER_VAPP_ORDER,
     "VirtualMachine.Provisioning.MarkAsTemplate": WithoutPrivilege.TEMPLATES_AS_VMS,
     "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
     "Datastore.FileManagement": WithoutPrivilege.FEWER_FILES,

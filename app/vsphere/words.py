@@ -25,6 +25,7 @@ class Operation(Word):
     DELETE_VM = "delete a VM"
     MARK_AS_TEMPLATE = "make a template of a VM"
     SET_IDENTITY = "set the identity of a VM"
+    ORDER_VMS = "order the VMs of a vApp"
     POWER_ON = "power on a VM"
     POWER_OFF = "power off a VM"
     SWITCH_TRACKING_ON = "switch changed block tracking on"

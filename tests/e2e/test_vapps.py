@@ -13,8 +13,10 @@ from app.domain.ids import VmId
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmPlacement, VmSummary
 from app.simulator.inventory.compute import ResourcePool
+from app.simulator.inventory.vapp import VirtualApp
 from app.simulator.spec import DiskSpec, SimulatorSpec, VAppSpec, VmSpec
 from tests.e2e.conftest import OpenStage
+from tests.support.other_client import OtherClient
 from tests.support.stage import MIB, Made, assert_points_are_exact, back_up, explain, finished, vm_named
 
 DISK = DiskSpec(capacity_bytes=16 * MIB)
@@ -62,6 +64,11 @@ def test_a_vm_of_a_nested_vapp_is_backed_up_and_takes_its_place_again(stage: Sta
     assert {"config.json", "vm.vmx", "vm.nvram"} <= set(changed.point.configuration_files)
     assert_points_are_exact(stage, vm.id, [full, changed])
     pool, config = pool_of(stage, vm.id), stage.simulator.world.inventory.vms[vm.id].config
+    assert isinstance(pool, VirtualApp)
+    (order,) = pool.order()
+    order.startOrder, order.startDelay = 3, 9
+    with OtherClient(stage.simulator) as other:
+        other.order_vms(pool.moid, [order])
     report = restore(stage, changed, OverOriginal())
     after = vm_named(stage, "front")
     assert after.id != vm.id
@@ -69,7 +76,10 @@ def test_a_vm_of_a_nested_vapp_is_backed_up_and_takes_its_place_again(stage: Sta
     assert pool_of(stage, after.id) is pool
     now = stage.simulator.world.inventory.vms[after.id].config
     assert (now.uuid, now.instanceUuid) == (config.uuid, config.instanceUuid)
-    assert "restore.vm_not_as_it_was" not in {line.code for line in report.log}, explain(report)
+    codes = {line.code for line in report.log}
+    assert "restore.vm_not_as_it_was" not in codes, explain(report)
+    assert "restore.order_kept" in codes
+    assert [(entry.startOrder, entry.startDelay) for entry in pool.order()] == [(3, 9)]
     assert_holds(stage, vm, changed, after, tmp_path)
     assert len(stage.engine.ask(ListVms(platform=stage.platform))) == 2
 

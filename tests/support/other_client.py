@@ -45,6 +45,11 @@ class OtherClient:
             lambda: self.vm(moid).CreateSnapshot_Task(name=name, description="", memory=False, quiesce=False)
         )
 
+    def order_vms(self, vapp: str, order: list[vim.vApp.EntityConfigInfo]) -> None:
+        """Set when VMs of a vApp are started and stopped."""
+        spec = vim.vApp.VAppConfigSpec(entityConfig=order)
+        vim.VirtualApp(vapp, self._instance._stub).UpdateVAppConfig(spec=spec)
+
     def relocate(self, moid: str, datastore: str) -> None:
         """Move a VM with its disks and snapshots to another datastore, as storage vMotion does."""
         target = next(

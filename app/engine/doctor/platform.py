@@ -217,6 +217,7 @@ _MISSING: dict[WithoutPrivilege, type[kinds.FindingKind]] = {
     WithoutPrivilege.FEWER_FILES: privilegekinds.PrivilegeForFiles,
     WithoutPrivilege.TEMPLATES_AS_VMS: privilegekinds.PrivilegeForTemplates,
     WithoutPrivilege.NOT_INTO_VAPPS: privilegekinds.PrivilegeForVApps,
+    WithoutPrivilege.OTHER_VAPP_ORDER: privilegekinds.PrivilegeForVAppOrder,
 }
 
 

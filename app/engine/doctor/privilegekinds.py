@@ -51,8 +51,8 @@ class PrivilegeForHotAdd(FindingKind):
     code = "doctor.privilege_hotadd"
     severity = Severity.NOTICE
     message_template = (
-        "The account lacks {privilege}: disks are not read by HotAdd, where this program runs in a VM of the "
-        "platform"
+        "The account lacks {privilege}: disks are not read and written by HotAdd, where this program runs in a VM "
+        "of the platform"
     )
     hint_template = "If HotAdd is wanted, add the privilege to the account's role, at least on that VM."
 
@@ -81,4 +81,13 @@ class PrivilegeForVApps(FindingKind):
     code = "doctor.privilege_vapps"
     severity = Severity.WARNING
     message_template = "The account lacks {privilege}: VMs cannot be restored into their vApps"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
+class PrivilegeForVAppOrder(FindingKind):
+    """Without it a restored VM starts last in its vApp."""
+
+    code = "doctor.privilege_vapp_order"
+    severity = Severity.WARNING
+    message_template = "The account lacks {privilege}: restored VMs lose their place in the order of their vApps"
     hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."

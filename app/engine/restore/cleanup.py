@@ -12,6 +12,7 @@ from app.domain.tasks import RestorePhase, RestoreTrace
 from app.engine import messages
 from app.engine.ports import RestoreJournal
 from app.engine.reasons import ENDED_RIGHT_THEN
+from app.engine.restore.order import take_over_order
 from app.engine.restore.templates import mark_as_template
 
 _log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ def _finish_swap(
     log.warning(messages.SWAP_FINISHED, name=trace.name, kept=kept)
     if replaced is not None:
         taken(replaced, created)
+        if replaced in names:
+            take_over_order(hypervisor, created, replaced, trace.name, log)
     if trace.phase is RestorePhase.SWAPPING_TEMPLATE:
         mark_as_template(hypervisor, created, trace.name, log)
     close_trace(journal, trace)

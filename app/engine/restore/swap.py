@@ -13,6 +13,7 @@ from app.domain.vms import PowerState, SavedConfiguration
 from app.engine import messages
 from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
+from app.engine.restore.order import take_over_order
 from app.engine.restore.original import Original
 from app.engine.restore.target import RestoreTarget
 from app.engine.restore.templates import mark_as_template
@@ -108,6 +109,7 @@ class Swap:
             self._give_up()
             raise
         self._taken(original.id, created)
+        take_over_order(self._hypervisor, created, original.id, self._target.name, self._context.log)
         try:
             self._original.check()
             self._hypervisor.destroy_vm(original.id)

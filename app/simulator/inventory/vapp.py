@@ -1,13 +1,13 @@
-"""vApps: resource pools that hold VMs and further vApps as one unit.
+"""vApps: resource pools that hold VMs and further vApps as one unit, and start them in an order.
 
-Source: ``VirtualApp`` and ``ResourcePool`` of the vSphere Web Services reference. A VM of a vApp is in no folder;
-only the highest of nested vApps is in one.
+Source: ``VirtualApp``, ``VAppEntityConfigInfo`` and ``ResourcePool`` of the vSphere Web Services reference. A VM
+of a vApp is in no folder; only the highest of nested vApps is in one.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
 from app.simulator.inventory.compute import ResourcePool
@@ -35,19 +35,20 @@ class VirtualApp(ResourcePool):
 
     vim_type = vim.VirtualApp
     is_vapp = True
-    volatile: ClassVar[frozenset[str]] = frozenset({*ResourcePool.volatile, "datastore", "network"})
+    volatile: ClassVar[frozenset[str]] = frozenset({*ResourcePool.volatile, "datastore", "network", "vAppConfig"})
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         **ResourcePool.builders,
         "datastore": lambda vapp: _of_vms(vapp, "datastore"),
         "network": lambda vapp: _of_vms(vapp, "network"),
         "childLink": lambda _: [],
-        "vAppConfig": lambda _: vim.vApp.VAppConfigInfo(
-            entityConfig=[], annotation="", installBootRequired=False, installBootStopDelay=0
+        "vAppConfig": lambda vapp: vim.vApp.VAppConfigInfo(
+            entityConfig=vapp.order(), annotation="", installBootRequired=False, installBootStopDelay=0
         ),
     }
 
     def __init__(self, world: World, moid: str, name: str, above: ResourcePool, folder: Folder) -> None:
         super().__init__(world, moid, above.owner, name=name, above=above)
+        self._order: dict[str, vim.vApp.EntityConfigInfo] = {}
         outer = above.vapp
         self.folder = folder if outer is None else None
         if self.folder is None:
@@ -55,6 +56,22 @@ class VirtualApp(ResourcePool):
         else:
             self.properties["parentFolder"] = folder.ref
             folder.set(childEntity=[*folder.properties["childEntity"], self.ref])
+
+    def order(self) -> list[vim.vApp.EntityConfigInfo]:
+        """Return how the VMs in here are started and stopped: as it was set, else one after the other."""
+        vms = _machines(self)
+        return [self._order.get(vm.moid) or _by_default(vm, place) for place, vm in enumerate(vms, start=1)]
+
+    def UpdateVAppConfig(self, call: Call, *, spec: vim.vApp.VAppConfigSpec) -> None:
+        """Set how VMs in here are started and stopped; those that are not named stay as they are."""
+        call.require("VApp.ApplicationConfig", self)
+        known = {vm.moid for vm in _machines(self)}
+        named = {entry.key._moId: entry for entry in spec.entityConfig or () if entry.key is not None}
+        if not known.issuperset(named):
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: spec.entityConfig", invalidProperty="spec.entityConfig"
+            )
+        self._order.update(named)
 
     def create_in(
         self, pool: ResourcePool, call: Call, config: vim.vm.ConfigSpec, host: vim.HostSystem | None
@@ -81,6 +98,20 @@ class VirtualApp(ResourcePool):
                 self.world.remove(self)
 
         return call.start_task(self, "Destroy_Task", destroy)
+
+
+def _by_default(vm: Machine, place: int) -> vim.vApp.EntityConfigInfo:
+    return vim.vApp.EntityConfigInfo(
+        key=vm.ref,
+        tag=vm.name,
+        startOrder=place,
+        startDelay=120,
+        waitingForGuest=False,
+        startAction="powerOn",
+        stopDelay=120,
+        stopAction="powerOff",
+        destroyWithParent=False,
+    )
 
 
 def _machines(pool: ResourcePool) -> list[Machine]:

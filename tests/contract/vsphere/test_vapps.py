@@ -26,6 +26,7 @@ from app.simulator.spec import (
     VmSpec,
 )
 from app.simulator.vm.machine import Machine
+from app.simulator.vm.values import changed
 from app.vsphere import saved_vm, tasks
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
@@ -36,6 +37,7 @@ from app.vsphere.tasks import Deadline, Waiting
 from app.vsphere.words import Operation
 from tests.contract.vsphere.platforms import govmomi
 from tests.support.fakes import RecordingTaskLog
+from tests.support.other_client import OtherClient
 from tests.support.simulated import platform_of
 
 LOCAL = "datastore [1]"
@@ -255,6 +257,39 @@ def test_vapp_that_was_asked_for_by_its_id_goes_before_the_saved_place(
     saved = vsphere.save_configuration(gold.id, log=log)
     created = vsphere.create_vm(saved, VmPlacement(name="gold-2", vapp_id=gold.vapp_id), log=log)
     assert simulator.world.inventory.vms[created.id].pool is machine(simulator, gold).pool
+
+
+def test_a_vm_takes_over_the_place_of_another_one_in_the_order_of_its_vapp(
+    platform: Both, log: RecordingTaskLog
+) -> None:
+    simulator, vsphere = platform
+    first, inner = found(vsphere, "A/Shanghai", "front"), found(vsphere, "A/Shanghai", "inner")
+    vapp = machine(simulator, first).pool.vapp
+    assert isinstance(vapp, VirtualApp)
+    (entry,) = vapp.order()
+    wanted = changed(entry, startOrder=7, startDelay=5, waitingForGuest=True, stopAction="guestShutdown")
+    with OtherClient(simulator) as other:
+        other.order_vms(vapp.moid, [wanted])
+    saved = vsphere.save_configuration(first.id, log=log)
+    created = vsphere.create_vm(saved, VmPlacement(name="front-2", vapp_id=first.vapp_id), log=log)
+    assert vsphere.take_over_order(created.id, first.id)
+    assert {moments(entry) for entry in vapp.order()} == {moments(wanted)}
+    assert in_order(vapp) == [first.id, created.id]
+    vsphere.destroy_vm(first.id)
+    assert in_order(vapp) == [created.id]
+    assert not vsphere.take_over_order(created.id, inner.id)  # of another vApp
+    assert not vsphere.take_over_order(created.id, found(vsphere, "A/Shanghai", "deep").id)
+
+
+def in_order(vapp: VirtualApp) -> list[str]:
+    return [entry.key._moId for entry in vapp.order() if entry.key is not None]
+
+
+def moments(entry: vim.vApp.EntityConfigInfo) -> tuple[object, ...]:
+    return (
+        *(entry.startOrder, entry.startDelay, entry.waitingForGuest, entry.startAction),
+        *(entry.stopDelay, entry.stopAction, entry.destroyWithParent),
+    )
 
 
 def test_creation_that_fails_leaves_nothing_in_the_vapp(platform: Both, log: RecordingTaskLog) -> None:

@@ -230,33 +230,26 @@ def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
     assert all(text(finding) for finding in findings)
 
 
+def lacking(privilege: str, without_it: WithoutPrivilege, *, for_restore: bool = True) -> PrivilegeCheck:
+    return PrivilegeCheck(
+        privilege=privilege,
+        for_backup=not for_restore,
+        for_restore=for_restore,
+        is_granted=False,
+        without_it=without_it,
+    )
+
+
 def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) -> None:
     lab.host.add_vm("web")
     lab.host.faults.refuse_license = True
     lab.host.privileges = (
         PrivilegeCheck(privilege="snap", for_backup=True, for_restore=False, is_granted=False),
         PrivilegeCheck(privilege="create", for_backup=False, for_restore=True, is_granted=False),
-        PrivilegeCheck(
-            privilege="cbt",
-            for_backup=True,
-            for_restore=False,
-            is_granted=False,
-            without_it=WithoutPrivilege.WHOLE_DISKS,
-        ),
-        PrivilegeCheck(
-            privilege="mark",
-            for_backup=False,
-            for_restore=True,
-            is_granted=False,
-            without_it=WithoutPrivilege.TEMPLATES_AS_VMS,
-        ),
-        PrivilegeCheck(
-            privilege="assign",
-            for_backup=False,
-            for_restore=True,
-            is_granted=False,
-            without_it=WithoutPrivilege.NOT_INTO_VAPPS,
-        ),
+        lacking("cbt", WithoutPrivilege.WHOLE_DISKS, for_restore=False),
+        lacking("mark", WithoutPrivilege.TEMPLATES_AS_VMS),
+        lacking("assign", WithoutPrivilege.NOT_INTO_VAPPS),
+        lacking("order", WithoutPrivilege.OTHER_VAPP_ORDER),
     )
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examined(lab, platform, probe=lambda *_: REFUSED.fill(), resolve=lambda _: REFUSED.fill())
@@ -267,6 +260,7 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
         "cbt: every backup",
         "mark: templates are restored as VMs",
         "assign: VMs cannot be restored into their vApps",
+        "order: restored VMs lose their place",
         "refused",
         "cannot be resolved",
         "licence",
@@ -314,20 +308,12 @@ def test_names_are_blurred_whole_and_alike() -> None:
 
 def test_the_doctor_says_that_only_hotadd_needs_a_privilege(lab: RuleLab) -> None:
     lab.host.add_vm("web")
-    lab.host.privileges = (
-        PrivilegeCheck(
-            privilege="attach",
-            for_backup=True,
-            for_restore=False,
-            is_granted=False,
-            without_it=WithoutPrivilege.NO_HOTADD,
-        ),
-    )
+    lab.host.privileges = (lacking("attach", WithoutPrivilege.NO_HOTADD, for_restore=False),)
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examined(lab, platform)
     (notice,) = [finding for finding in findings if finding.code == "doctor.privilege_hotadd"]
     assert notice.severity is Severity.NOTICE
-    assert "attach: disks are not read by HotAdd" in text(notice)
+    assert "attach: disks are not read and written by HotAdd" in text(notice)
     assert {"doctor.can_back_up", "doctor.can_restore"} <= codes(findings)
 
 
