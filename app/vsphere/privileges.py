@@ -32,6 +32,8 @@ RESTORE = (
     "VirtualMachine.Provisioning.DiskRandomAccess",
     "VirtualMachine.Inventory.Create",
     "VirtualMachine.Inventory.Delete",
+    "VirtualMachine.Config.AddExistingDisk",
+    "VirtualMachine.Config.RemoveDisk",
     "VirtualMachine.Config.AddNewDisk",
     "VirtualMachine.Config.AddRemoveDevice",
     "VirtualMachine.Config.EditDevice",

@@ -207,7 +207,7 @@ def privileges(
     needed = [check for check in missing if check.without_it is not WithoutPrivilege.NO_HOTADD]
     if not any(check.for_backup for check in needed):
         yield privilegekinds.CanBackUp.about(subject)
-    if not any(check.for_restore for check in missing):
+    if not any(check.for_restore for check in needed):
         yield privilegekinds.CanRestore.about(subject)
 
 
