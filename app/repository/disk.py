@@ -1,31 +1,23 @@
 """A disk of a restore point, read at random."""
 
 import threading
-from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import chain, islice
-from typing import Generic, TypeVar
+from itertools import chain
 
 from app.core.disks import ReadRequest
 from app.domain.extents import Extent, clip
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TransportMode
 from app.repository.errors import DataDamaged
+from app.repository.framecache import FrameCache
 from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX, PLACE_IN_DISK
 from app.repository.records import Buffer, RecordDecoder
+from app.repository.sidebyside import WINDOW, Fill, SideBySide
 from app.repository.store import FrameReader, RecordLost
 
-_BATCH = 4
-"""Requests that one thread takes at once: handing each over alone costs as much as reading it."""
-_BATCHES = 4
-_WINDOW = _BATCH * _BATCHES
-_CACHED_TABLES = 8192
-_CACHED_FRAMES = 64
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
+_CACHED_CHUNKS = 8192
 
 
 def damaged_chunk(
@@ -37,48 +29,31 @@ def damaged_chunk(
     return DataDamaged(what=what, detail=error)
 
 
-class _Recent(Generic[_Key, _Value]):
-    """The values that were used last. Thread: any."""
+class _Zeros:
+    """A chunk that is not stored, because it holds nothing but zeros."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[_Key, _Value] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def get(self, key: _Key) -> _Value | None:
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-            return value
-
-    def put(self, key: _Key, value: _Value) -> None:
-        with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._values.clear()
+_ZEROS = _Zeros()
 
 
 class RepositoryDisk:
     """A disk of a restore point as a reader: :class:`app.core.disks.DiskReader`.
 
-    Thread: one at a time. A single request is read by the caller's thread, several by threads of the reader's
-    own, which share its caches and end with :meth:`close`.
+    Thread: one at a time. A single request is filled by the caller's thread, several also by threads of the
+    reader's own, which share its caches and end with :meth:`close`.
     """
 
-    def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk) -> None:
+    def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk, frames: FrameCache) -> None:
+        """Open nothing yet; ``frames`` is shared by all readers of the point."""
         self._parts = parts
         self._point = point
         self._disk = disk
         self._tree = parts.tree(disk)
-        self._decoders = threading.local()
-        self._tables: _Recent[int, FrameReader] = _Recent(_CACHED_TABLES)
-        self._frames: _Recent[tuple[int, int], Buffer] = _Recent(_CACHED_FRAMES)
-        self._pool: ThreadPoolExecutor | None = None
+        self._frames = frames
+        self._chunks: dict[int, FrameReader | _Zeros] = {}
+        self._lock = threading.Lock()
+        self._fill = self._make_fill()
+        self._beside: SideBySide | None = None
 
     @property
     def capacity_bytes(self) -> int:
@@ -93,7 +68,7 @@ class RepositoryDisk:
     @property
     def window(self) -> int:
         """The most requests that are pulled ahead of the one yielded next."""
-        return _WINDOW
+        return WINDOW
 
     def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
         """Fill the requests' buffers, several at the same time, and yield each, in order, when it is filled.
@@ -112,35 +87,41 @@ class RepositoryDisk:
             self._fill(first)
             yield first
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max_workers=_BATCHES, thread_name_prefix="disk-reader")
-        running: deque[Future[list[ReadRequest]]] = deque()
-        try:
-            yield from self._in_order(chain((first, second), waiting), running, self._pool)
-        finally:
-            for read in running:
-                read.cancel()
-            wait(running)  # no one may write into the caller's buffers once this is over
+        if self._beside is None:
+            self._beside = SideBySide(self._make_fill)
+        yield from self._beside.in_order(chain((first, second), waiting))
 
-    def _in_order(
-        self,
-        waiting: Iterator[ReadRequest],
-        running: deque[Future[list[ReadRequest]]],
-        pool: ThreadPoolExecutor,
-    ) -> Iterator[ReadRequest]:
-        while batch := list(islice(waiting, _BATCH)):
-            running.append(pool.submit(self._fill_all, batch))
-            if len(running) == _BATCHES:
-                yield from running.popleft().result()
-        while running:
-            yield from running.popleft().result()
+    def _make_fill(self) -> Fill:
+        """Return the function that fills requests on one thread.
 
-    def _fill_all(self, requests: list[ReadRequest]) -> list[ReadRequest]:
-        for request in requests:
-            self._fill(request)
-        return requests
+        It goes straight from the offset to the bytes for what nearly all requests ask for: a part of one frame
+        whose chunk is known. What it needs for that lies at hand in it; everything else is slower by far anyway.
+        """
+        size, capacity, disk_key = self._parts.chunk_bytes, self.capacity_bytes, self._disk.key
+        chunk_of, frame_of, decoder = self._chunks.get, self._frames.get, self._parts.decoder()
 
-    def _fill(self, request: ReadRequest) -> ReadRequest:
+        def fill(request: ReadRequest) -> None:
+            offset, target = request.offset, request.buffer
+            index, inside = divmod(offset, size)
+            chunk = chunk_of(index)
+            if isinstance(chunk, FrameReader) and offset + len(target) <= capacity:
+                number, skip = divmod(inside, chunk.header.frame_bytes)
+                frame = frame_of((disk_key, index, number))
+                if frame is not None and skip + len(target) <= len(frame):
+                    target[:] = frame[skip : skip + len(target)]
+                    return
+            self._fill_any(request, decoder)
+
+        return fill
+
+    def _fill_any(self, request: ReadRequest, decoder: RecordDecoder) -> None:
+        """Fill a request, however much of whatever it asks for.
+
+        Raises:
+            ValueError: it reaches beyond the disk.
+            DataDamaged: stored bytes are not what they were.
+            StandbyUnavailable: the standby is gone.
+        """
         offset, end = request.offset, request.offset + len(request.buffer)
         if offset < 0 or end > self.capacity_bytes:
             raise ValueError(f"read beyond the disk: {offset}+{len(request.buffer)}")
@@ -150,21 +131,23 @@ class RepositoryDisk:
             index, inside = divmod(position, size)
             stop = min(end, (index + 1) * size)
             try:
-                self._fill_from_chunk(index, inside, request.buffer[position - offset : stop - offset])
+                self._fill_from_chunk(index, inside, request.buffer[position - offset : stop - offset], decoder)
             except (RecordLost, PageDamaged) as error:
                 raise damaged_chunk(self._point, self._disk, error, index * size) from error
             position = stop
-        return request
 
-    def _fill_from_chunk(self, index: int, inside: int, target: memoryview) -> None:
+    def _fill_from_chunk(self, index: int, inside: int, target: memoryview, decoder: RecordDecoder) -> None:
         """Fill ``target`` with a chunk's bytes from ``inside`` on."""
-        chunk = self._chunk(index)
-        if chunk is None:
+        chunk = self._chunks.get(index) or self._opened(index, decoder)
+        if isinstance(chunk, _Zeros):
             target[:] = bytes(len(target))
             return
         frame_bytes = chunk.header.frame_bytes
         first, last = inside // frame_bytes, (inside + len(target) - 1) // frame_bytes
-        frames = [self._frame(index, first, chunk)] if first == last else self._run(chunk, first, last)
+        if first == last:
+            frames: Iterable[Buffer] = [self._frame(index, first, chunk, decoder)]
+        else:  # those that lie behind each other come with one read
+            frames = chunk.frames(first, last, decoder)
         done, skip = 0, inside - first * frame_bytes
         for frame in frames:
             piece = memoryview(frame)[skip : skip + len(target) - done]
@@ -173,35 +156,23 @@ class RepositoryDisk:
         if done != len(target):
             raise RecordLost(chunk.header.digest, chunk.place.pack_id, "a chunk is shorter than it must be")
 
-    def _chunk(self, index: int) -> FrameReader | None:
-        """Return a chunk's frames, None for a chunk of zeros."""
-        chunk = self._tables.get(index)
-        if chunk is not None:
-            return chunk
+    def _opened(self, index: int, decoder: RecordDecoder) -> FrameReader | _Zeros:
+        """Find out where a chunk is stored, and keep that."""
         digest = self._tree.digest(index)
-        if digest == ZERO_DIGEST:
-            return None
-        chunk = self._parts.store.frames(digest, self._decoder())
-        self._tables.put(index, chunk)
+        chunk = _ZEROS if digest == ZERO_DIGEST else self._parts.store.frames(digest, decoder)
+        with self._lock:
+            self._chunks[index] = chunk
+            if len(self._chunks) > _CACHED_CHUNKS:
+                del self._chunks[next(iter(self._chunks))]
         return chunk
 
-    def _frame(self, index: int, number: int, chunk: FrameReader) -> Buffer:
-        key = (index, number)
+    def _frame(self, index: int, number: int, chunk: FrameReader, decoder: RecordDecoder) -> Buffer:
+        key = (self._disk.key, index, number)
         frame = self._frames.get(key)
         if frame is None:
-            frame = chunk.frame(number, self._decoder())
+            frame = chunk.frame(number, decoder)
             self._frames.put(key, frame)
         return frame
-
-    def _run(self, chunk: FrameReader, first: int, last: int) -> Iterator[Buffer]:
-        """Yield frames that lie behind each other, with one read for all."""
-        return chunk.frames(first, last, self._decoder())
-
-    def _decoder(self) -> RecordDecoder:
-        decoder: RecordDecoder | None = getattr(self._decoders, "own", None)
-        if decoder is None:
-            decoder = self._decoders.own = self._parts.decoder()
-        return decoder
 
     def allocated_extents(self) -> list[Extent]:
         """Return the ranges of chunks that hold anything but zeros.
@@ -218,9 +189,8 @@ class RepositoryDisk:
         return clip(chunks, self.capacity_bytes)
 
     def close(self) -> None:
-        """End the threads and forget what was cached; never raises."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
-        self._tables.clear()
-        self._frames.clear()
+        """End the threads and forget where chunks are; never raises."""
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
+        self._chunks.clear()

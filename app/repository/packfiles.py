@@ -2,8 +2,7 @@
 
 import os
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from app.repository.files import open_regular, refuse_links
@@ -14,21 +13,52 @@ _HAS_PREAD = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
 
 
-@dataclass(slots=True)
-class _OpenPack:
-    descriptor: int
-    users: int = 0
-    stale: bool = False
+class OpenPack:
+    """A pack that stays open as long as anybody holds this.
+
+    So a reader takes it without a lock, and a pack that is forgotten meanwhile is closed behind the last read.
+
+    Attributes:
+        descriptor: of its file.
+    """
+
+    __slots__ = ("_close", "descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._close = os.close  # which may be gone already when the interpreter ends
+
+    def __del__(self) -> None:
+        self._close(self.descriptor)
 
 
 class PackFiles:
-    """Keeps packs open for reading at random. Thread: any."""
+    """Keeps packs open for reading at random; those opened first are closed first. Thread: any."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._lock = threading.Lock()
         self._seek_lock = threading.Lock()
-        self._open: OrderedDict[str, _OpenPack] = OrderedDict()
+        self._open: dict[str, OpenPack] = {}
+        self.known: Callable[[str], OpenPack | None] = self._open.get
+        """Returns a pack that is open, at the cost of one look into a dictionary."""
+
+    def open(self, pack_id: str) -> OpenPack:
+        """Return a pack, opened now unless it is open.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        pack = self.known(pack_id)
+        if pack is not None:
+            return pack
+        with self._lock:
+            pack = self.known(pack_id)
+            if pack is None:
+                pack = self._open[pack_id] = OpenPack(_open(self._layout.pack(pack_id)))
+                if len(self._open) > _OPEN_PACKS:
+                    del self._open[next(iter(self._open))]
+            return pack
 
     def read(self, pack_id: str, offset: int, length: int) -> bytes:
         """Return bytes of a pack; fewer when it ends before.
@@ -36,15 +66,19 @@ class PackFiles:
         Raises:
             OSError: the pack cannot be read.
         """
-        pack = self._take(pack_id)
-        try:
-            if _HAS_PREAD:
-                return os.pread(pack.descriptor, length, offset)
-            with self._seek_lock:
-                os.lseek(pack.descriptor, offset, os.SEEK_SET)
-                return os.read(pack.descriptor, length)
-        finally:
-            self._give_back(pack)
+        return self.read_open(self.open(pack_id), offset, length)
+
+    def read_open(self, pack: OpenPack, offset: int, length: int) -> bytes:
+        """Return bytes of an open pack; fewer when it ends before.
+
+        Raises:
+            OSError: the pack cannot be read.
+        """
+        if _HAS_PREAD:
+            return os.pread(pack.descriptor, length, offset)
+        with self._seek_lock:
+            os.lseek(pack.descriptor, offset, os.SEEK_SET)
+            return os.read(pack.descriptor, length)
 
     def read_into(self, pack_id: str, offset: int, target: memoryview) -> int:
         """Fill ``target`` with bytes of a pack and return how many there were.
@@ -52,58 +86,21 @@ class PackFiles:
         Raises:
             OSError: the pack cannot be read.
         """
-        if not _HAS_PREADV:
-            data = self.read(pack_id, offset, len(target))
-            target[: len(data)] = data
-            return len(data)
-        pack = self._take(pack_id)
-        try:
+        pack = self.open(pack_id)
+        if _HAS_PREADV:
             return os.preadv(pack.descriptor, [target], offset)
-        finally:
-            self._give_back(pack)
-
-    def _take(self, pack_id: str) -> _OpenPack:
-        """Open a pack, or use it once more; every use ends with :meth:`_give_back`."""
-        with self._lock:
-            pack = self._open.get(pack_id)
-            if pack is None:
-                descriptor = _open(self._layout.pack(pack_id))
-                pack = self._open[pack_id] = _OpenPack(descriptor, users=1)
-                self._trim()
-            else:
-                self._open.move_to_end(pack_id)
-                pack.users += 1
-            return pack
-
-    def _give_back(self, pack: _OpenPack) -> None:
-        with self._lock:
-            pack.users -= 1
-            if pack.stale and not pack.users:
-                os.close(pack.descriptor)
+        data = self.read_open(pack, offset, len(target))
+        target[: len(data)] = data
+        return len(data)
 
     def forget(self, pack_id: str) -> None:
-        """Close a pack that is about to go."""
+        """Close a pack that is about to go, as soon as no read is under way."""
         with self._lock:
-            pack = self._open.pop(pack_id, None)
-            if pack is not None:
-                pack.stale = True
-                if not pack.users:
-                    os.close(pack.descriptor)
-
-    def _trim(self) -> None:
-        if len(self._open) <= _OPEN_PACKS:
-            return
-        idle = [pack_id for pack_id, pack in self._open.items() if not pack.users]
-        for pack_id in idle[: len(self._open) - _OPEN_PACKS]:
-            os.close(self._open.pop(pack_id).descriptor)
+            self._open.pop(pack_id, None)
 
     def close(self) -> None:
-        """Close all packs."""
+        """Close all packs, each as soon as no read is under way."""
         with self._lock:
-            for pack in self._open.values():
-                pack.stale = True
-                if not pack.users:
-                    os.close(pack.descriptor)
             self._open.clear()
 
 

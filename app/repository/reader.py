@@ -13,6 +13,7 @@ from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.copying import DiskCopy
 from app.repository.disk import RepositoryDisk
 from app.repository.errors import PointDamaged
+from app.repository.framecache import FrameCache
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import NO_SUCH_DISK
 from app.repository.values import Damage, VerifyReport
@@ -33,6 +34,7 @@ class PointReader:
         self._parts = parts
         self._on_close = on_close
         self._closed = False
+        self._frames = FrameCache()
         self.point = point
         self.without_lease = without_lease
         """Why it is read without a lease, so that garbage collection by others is not held off; None with one."""
@@ -63,7 +65,7 @@ class PointReader:
         Raises:
             PointDamaged: the point has no such disk.
         """
-        return RepositoryDisk(self._parts, self.point, self._disk(key))
+        return RepositoryDisk(self._parts, self.point, self._disk(key), self._frames)
 
     def _disk(self, key: int) -> PointDisk:
         disk = self.point.disk(key)
@@ -115,6 +117,7 @@ class PointReader:
         """Release the repository; never raises."""
         if not self._closed:
             self._closed = True
+            self._frames.clear()
             self._on_close()
 
     def __enter__(self) -> Self:

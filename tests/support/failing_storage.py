@@ -80,6 +80,8 @@ class FailingStorage:
         self.dice = dice
         self._reads = _READS if gone else ()
         self.paths: dict[int, str] = {}
+        self._closed_at_the_end: set[int] = set()
+        """What a dead process would have closed, so that nobody closes it once more: the number is another's."""
         self._unsynced: dict[int, int] = {}
         self._changes: list[_Change] = []
         self.count = 0
@@ -136,6 +138,9 @@ class FailingStorage:
 
     def _close(self, real: Callable[..., None]) -> Callable[..., None]:
         def call(descriptor: int) -> None:
+            if descriptor in self._closed_at_the_end:
+                self._closed_at_the_end.discard(descriptor)
+                return
             self.paths.pop(descriptor, None)
             real(descriptor)
 
@@ -308,6 +313,7 @@ class FailingStorage:
             finally:
                 for descriptor in list(self.paths):
                     self.paths.pop(descriptor, None)
+                    self._closed_at_the_end.add(descriptor)
                     with suppress(OSError):
                         close(descriptor)
 
