@@ -47,10 +47,11 @@ def build_rules(
         points.look,
         _maintenance(services, manager, factory).look,
         unreadable.write,
-        view.look,
+        view.prepare,
     )
     ticker = Ticker(services.settings.tick_s, calls, scheduler.seconds_left)
     scheduler.when_replanned(ticker.wake)
+    view.when_all_differ(ticker.wake)
     service = RuleService(
         ticker=ticker,
         heartbeat=heartbeat,

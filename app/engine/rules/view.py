@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from app.contract.rules import RuleDetails, RuleRow, RuleVmRow
+from app.core.changes import Keys
 from app.core.clock import Clock
 from app.domain.changes import Subject
 from app.domain.engines import EngineBeat
@@ -110,6 +111,24 @@ class RuleView:
             )
             for row in rows
         )
+
+    def when_all_differ(self, tell: Callable[[], None]) -> None:
+        """Call a function whenever the rows of all rules are different: soon after it, :meth:`prepare` is due."""
+
+        def on_changed(subject: Subject, keys: Keys) -> None:
+            if subject is Subject.RULES and keys is None:
+                tell()
+
+        self._catalog.changes.watch(on_changed)
+
+    def prepare(self) -> None:
+        """Make the rows that are missing now, so that the next question finds them: those of all take a second.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be read.
+        """
+        self.look()
+        self._cache.rows(self._catalog.rules.all, self._clock.now())
 
     def look(self) -> None:
         """Announce that all rows are different where the clock or another engine made them so.
