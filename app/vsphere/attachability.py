@@ -141,7 +141,8 @@ def refuse_unwritable(connection: Connection, source: Source, address: DiskAddre
         raise Unsuitable(reasons.HAS_PARENTS)
     backing = source.disk.backing
     row = read(connection.query(), backing.datastore, "name", "summary.freeSpace")
-    if getattr(backing, "thinProvisioned", None) and row.need("summary.freeSpace") < address.capacity_bytes:
+    free_bytes = row.need("summary.freeSpace") or 0
+    if getattr(backing, "thinProvisioned", None) and free_bytes < address.capacity_bytes:
         name = unescaped(row.get("name") or "?")
         raise Unsuitable(reasons.NO_ROOM_TO_GROW.fill(datastore=name, bytes=address.capacity_bytes))
 
