@@ -14,8 +14,6 @@ from app.core.privatefiles import open_private
 SECTOR_BYTES: Final = 4096
 """What offsets, lengths and buffers are multiples of; enough for devices with large sectors."""
 THREADS: Final = 4
-PIECE_BYTES: Final = 1024 * 1024
-"""What one call reads or writes."""
 SLICE_S: Final = 0.25
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
 

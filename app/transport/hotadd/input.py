@@ -8,12 +8,12 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.hotadd.device import (
-    PIECE_BYTES,
     SECTOR_BYTES,
     SLICE_S,
     THREADS,
@@ -22,6 +22,9 @@ from app.transport.hotadd.device import (
     close_after,
     open_direct,
 )
+
+_PIECE_BYTES: Final = 256 * 1024
+"""What one call reads: little enough to be in the processor's cache still when it is copied."""
 
 
 class _Reading:
@@ -68,7 +71,7 @@ class DirectInput:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-read")
         self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
         for _ in range(THREADS):
-            self._buffers.put(mmap.mmap(-1, PIECE_BYTES))
+            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
         self._in_flight: deque[_Reading] = deque()
 
     def size_bytes(self) -> int:
@@ -150,7 +153,7 @@ class DirectInput:
         try:
             with memoryview(buffer) as view:
                 while position < end:
-                    wanted = min(PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
+                    wanted = min(_PIECE_BYTES, -(-(end - position) // SECTOR_BYTES) * SECTOR_BYTES)
                     count = os.preadv(fd, [view[:wanted]], position)
                     if not count or (count % SECTOR_BYTES and position + count < end):
                         raise DeviceTooShort

@@ -13,7 +13,6 @@ from typing import Final
 from app.core.cancel import CancelToken
 from app.core.filelocks import try_lock
 from app.transport.hotadd.device import (
-    PIECE_BYTES,
     SECTOR_BYTES,
     SLICE_S,
     THREADS,
@@ -25,6 +24,8 @@ from app.transport.hotadd.device import (
 
 CLAIMED_WITHIN_S: Final = 30.0
 _PAUSE_S: Final = 0.1
+_PIECE_BYTES: Final = 1024 * 1024
+"""What one call writes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,7 @@ class DirectOutput:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-write")
         self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
         for _ in range(THREADS):
-            self._buffers.put(mmap.mmap(-1, PIECE_BYTES))
+            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
         self._in_flight: deque[_Writing] = deque()
         self._open_bytes = 0
 
@@ -96,7 +97,7 @@ class DirectOutput:
         position, end = offset, offset + len(view)
         while position < end:
             first = position // SECTOR_BYTES * SECTOR_BYTES
-            stop = min(end, first + PIECE_BYTES)
+            stop = min(end, first + _PIECE_BYTES)
             last = min(-(-stop // SECTOR_BYTES) * SECTOR_BYTES, self.capacity_bytes)
             writing = _Writing(first, last, position, view[position - offset : stop - offset])
             while self._has_to_wait(writing, budget_bytes):
