@@ -140,9 +140,10 @@ def refuse_unwritable(connection: Connection, source: Source, address: DiskAddre
     if address.snapshot is not None or len(list(chain_of(source.disk))) > 1:
         raise Unsuitable(reasons.HAS_PARENTS)
     backing = source.disk.backing
+    if not getattr(backing, "thinProvisioned", None):
+        return
     row = read(connection.query(), backing.datastore, "name", "summary.freeSpace")
-    free_bytes = row.need("summary.freeSpace") or 0
-    if getattr(backing, "thinProvisioned", None) and free_bytes < address.capacity_bytes:
+    if (row.need("summary.freeSpace") or 0) < address.capacity_bytes:
         name = unescaped(row.get("name") or "?")
         raise Unsuitable(reasons.NO_ROOM_TO_GROW.fill(datastore=name, bytes=address.capacity_bytes))
 

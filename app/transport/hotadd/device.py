@@ -1,11 +1,13 @@
 """What reading and writing a block device past the page cache have in common."""
 
 import itertools
+import mmap
 import os
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from app.core.cancel import CancelToken
@@ -56,14 +58,51 @@ def await_call(future: "Future[None]", patience_s: float, cancel: CancelToken) -
     future.result()
 
 
-def close_after(fd: int, futures: "Sequence[Future[None]]") -> None:
-    """Close a device when the last of the calls that still hang in it has ended."""
-    left = [future for future in futures if not future.done()]
+class DirectDevice:
+    """A block device or a file that threads read or write past the page cache, each through an aligned buffer.
+
+    Attributes:
+        capacity_bytes: how large the disk is.
+
+    Thread: one at a time.
+    """
+
+    def __init__(self, fd: int, capacity_bytes: int, *, piece_bytes: int, threads_named: str) -> None:
+        """Take an open device, which is closed with this; ``piece_bytes`` is what one call moves."""
+        self.capacity_bytes = capacity_bytes
+        self._fd = fd
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=threads_named)
+        self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
+        for _ in range(THREADS):
+            self._buffers.put(mmap.mmap(-1, piece_bytes))
+
+    def size_bytes(self) -> int:
+        """Return how large the device is.
+
+        Raises:
+            OSError: that cannot be found out.
+        """
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def _end(self, calls: "Iterable[Future[None]]") -> None:
+        """Close it; never raises. Where a call still hangs, the last one to end does it."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        hanging = wait([call for call in calls if not call.cancel()], SLICE_S).not_done
+        self._pool.shutdown(wait=not hanging, cancel_futures=True)
+        if hanging:
+            _close_after(fd, hanging)
+        else:
+            os.close(fd)
+
+
+def _close_after(fd: int, calls: "Collection[Future[None]]") -> None:
     counter = itertools.count(1)
 
     def ended(_: "Future[None]") -> None:
-        if next(counter) == len(left):
+        if next(counter) == len(calls):
             os.close(fd)
 
-    for future in left:
-        future.add_done_callback(ended)
+    for call in calls:  # those that have ended meanwhile are told of at once
+        call.add_done_callback(ended)

@@ -1,17 +1,23 @@
 """A disk that is attached to the VM that this program runs in, for as long as it is open."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.core.access import AccessMode, AttachedDisks, Attachment, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
+from app.domain.errors import DiskAccessFailed
+from app.domain.messages import Sayable
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
 from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import DiskSizeDiffers, ModeNotOffered
+from app.transport.hotadd.device import DeviceStalled, DeviceTooShort
 from app.transport.hotadd.machine import GuestMachine, NotSeen
+from app.transport.reasons import ENDS_EARLY
 
 
 class HeldDisk:
@@ -81,6 +87,30 @@ class HeldDisk:
         expected_bytes = self.disk.capacity_bytes
         if actual_bytes != expected_bytes:
             raise self.attempt.error(DiskSizeDiffers, actual_bytes=actual_bytes, expected_bytes=expected_bytes)
+
+    @contextmanager
+    def opening(self, close: Callable[[], None]) -> Iterator[None]:
+        """Call a function when opening the device inside the block fails.
+
+        Raises:
+            DiskAccessFailed: the system refused the device.
+        """
+        try:
+            yield
+        except OSError as error:
+            close()
+            raise self.attempt.failed(reason_of(error)) from error
+        except BaseException:
+            close()
+            raise
+
+    def failure(self, error: OSError, stalled: Sayable) -> DiskAccessFailed:
+        """Return the error that says why the device failed; ``stalled`` is what to say of one that hangs."""
+        if isinstance(error, DeviceStalled):
+            return self.attempt.failed(stalled)
+        if isinstance(error, DeviceTooShort):
+            return self.attempt.failed(ENDS_EARLY)
+        return self.attempt.failed(reason_of(error))
 
     def let_go(self) -> None:
         """Let the guest forget the disk; never raises, what stands in the way is logged."""

@@ -1,13 +1,11 @@
 """Reading a block device or a file past the page cache, several reads in flight on threads."""
 
-import mmap
 import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 from app.core.cancel import CancelToken
@@ -16,10 +14,9 @@ from app.transport.ahead import Pull, ReadAhead
 from app.transport.hotadd.device import (
     SECTOR_BYTES,
     SLICE_S,
-    THREADS,
     DeviceTooShort,
+    DirectDevice,
     await_call,
-    close_after,
     open_direct,
 )
 
@@ -51,7 +48,7 @@ class _Reading:
             self._is_abandoned = True
 
 
-class DirectInput:
+class DirectInput(DirectDevice):
     """A block device or a file that is read with direct I/O where its file system can do that.
 
     Threads read into aligned buffers of their own and copy from there, so that a read which hangs in the kernel
@@ -66,21 +63,9 @@ class DirectInput:
         Raises:
             OSError: it cannot be opened.
         """
-        self.capacity_bytes = capacity_bytes
-        self._fd = open_direct(path, os.O_RDONLY)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-read")
-        self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
-        for _ in range(THREADS):
-            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
+        fd = open_direct(path, os.O_RDONLY)
+        super().__init__(fd, capacity_bytes, piece_bytes=_PIECE_BYTES, threads_named="direct-read")
         self._in_flight: deque[_Reading] = deque()
-
-    def size_bytes(self) -> int:
-        """Return how large the device is.
-
-        Raises:
-            OSError: that cannot be found out.
-        """
-        return os.lseek(self._fd, 0, os.SEEK_END)
 
     def read_many(
         self,
@@ -122,15 +107,9 @@ class DirectInput:
 
     def close(self) -> None:
         """Close it; never raises. Where a read still hangs, the last one to end does it."""
-        fd, self._fd = self._fd, -1
-        if fd < 0:
-            return
-        has_ended = self._forget()
-        self._pool.shutdown(wait=has_ended, cancel_futures=True)
-        if has_ended:
-            os.close(fd)
-        else:
-            close_after(fd, [reading.future for reading in self._in_flight])
+        for reading in self._in_flight:
+            reading.abandon()
+        self._end(reading.future for reading in self._in_flight)
 
     # ---- inside ----------------------------------------------------------------------------------------------
 
@@ -166,12 +145,10 @@ class DirectInput:
         await_call(self._in_flight[0].future, patience_s, cancel)
         self._in_flight.popleft()
 
-    def _forget(self) -> bool:
-        """Give up reads that no one wants any more; return whether all have ended."""
+    def _forget(self) -> None:
+        """Give up reads that no one wants any more."""
         for reading in self._in_flight:
             reading.abandon()
         pending = {reading.future for reading in self._in_flight if not reading.future.cancel()}
-        if wait(pending, SLICE_S).not_done:
-            return False
-        self._in_flight.clear()
-        return True
+        if not wait(pending, SLICE_S).not_done:
+            self._in_flight.clear()

@@ -1,24 +1,21 @@
 """Writing a block device or a file past the page cache, several writes in flight on threads."""
 
 import errno
-import mmap
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.filelocks import try_lock
 from app.transport.hotadd.device import (
     SECTOR_BYTES,
-    SLICE_S,
     THREADS,
     DeviceTooShort,
+    DirectDevice,
     await_call,
-    close_after,
     open_direct,
 )
 
@@ -43,7 +40,7 @@ class _Writing:
         return self.first < other.end and other.first < self.end
 
 
-class DirectOutput:
+class DirectOutput(DirectDevice):
     """A block device or a file that is written with direct I/O where its file system can do that.
 
     While it is open nothing else of this system may use it: it is opened exclusively, which keeps the kernel from
@@ -63,27 +60,15 @@ class DirectOutput:
             OSError: it cannot be opened, or something of this system uses it.
             TaskCancelled: cancelled meanwhile.
         """
-        self.capacity_bytes = capacity_bytes
-        self._fd = open_direct(path, os.O_RDWR | os.O_EXCL)
+        fd = open_direct(path, os.O_RDWR | os.O_EXCL)
         try:
-            _claim(self._fd, cancel)
+            _claim(fd, cancel)
         except BaseException:
-            os.close(self._fd)
+            os.close(fd)
             raise
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="direct-write")
-        self._buffers: SimpleQueue[mmap.mmap] = SimpleQueue()
-        for _ in range(THREADS):
-            self._buffers.put(mmap.mmap(-1, _PIECE_BYTES))
+        super().__init__(fd, capacity_bytes, piece_bytes=_PIECE_BYTES, threads_named="direct-write")
         self._in_flight: deque[_Writing] = deque()
         self._open_bytes = 0
-
-    def size_bytes(self) -> int:
-        """Return how large the device is.
-
-        Raises:
-            OSError: that cannot be found out.
-        """
-        return os.lseek(self._fd, 0, os.SEEK_END)
 
     def write(
         self, offset: int, view: memoryview, *, budget_bytes: int, patience_s: float, cancel: CancelToken
@@ -120,16 +105,7 @@ class DirectOutput:
 
     def close(self) -> None:
         """Close it; never raises. Where a write still hangs, the last one to end does it."""
-        fd, self._fd = self._fd, -1
-        if fd < 0:
-            return
-        futures = [writing.future for writing in self._in_flight if not writing.future.cancel()]
-        hanging = wait(futures, SLICE_S).not_done
-        self._pool.shutdown(wait=not hanging, cancel_futures=True)
-        if hanging:
-            close_after(fd, list(hanging))
-        else:
-            os.close(fd)
+        self._end(writing.future for writing in self._in_flight)
 
     # ---- inside ----------------------------------------------------------------------------------------------
 

@@ -6,15 +6,12 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
-from app.domain.errors import DiskAccessFailed
 from app.domain.extents import Extent
-from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
-from app.transport.hotadd.device import DeviceStalled, DeviceTooShort
 from app.transport.hotadd.held import HeldDisk
 from app.transport.hotadd.input import DirectInput
 from app.transport.options import TransportOptions
-from app.transport.reasons import ENDS_EARLY, READ_TOO_SLOW
+from app.transport.reasons import READ_TOO_SLOW
 
 READ_TIMEOUT_S: Final = 120.0
 """For one read of a local device: longer than a SCSI timeout of 30 s with its retries."""
@@ -36,15 +33,9 @@ class HotAddReader:
         self._options = options
         self._cancel = cancel
         self._file: DirectInput | None = None
-        try:
+        with held.opening(self.close):
             self._file = DirectInput(held.device, held.disk.capacity_bytes)
             held.refuse_other_size(self._file.size_bytes())
-        except OSError as error:
-            self.close()
-            raise held.attempt.failed(reason_of(error)) from error
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def capacity_bytes(self) -> int:
@@ -83,17 +74,10 @@ class HotAddReader:
                 try:
                     request = next(reading, None)
                 except OSError as error:
-                    raise self._failed(error) from error
+                    raise self._held.failure(error, READ_TOO_SLOW.fill(seconds=f"{READ_TIMEOUT_S:g}")) from error
                 if request is None:
                     return
                 yield request
-
-    def _failed(self, error: OSError) -> DiskAccessFailed:
-        if isinstance(error, DeviceStalled):
-            return self._held.attempt.failed(READ_TOO_SLOW.fill(seconds=f"{READ_TIMEOUT_S:g}"))
-        if isinstance(error, DeviceTooShort):
-            return self._held.attempt.failed(ENDS_EARLY)
-        return self._held.attempt.failed(reason_of(error))
 
     def allocated_extents(self) -> list[Extent] | None:
         """Return None: a block device does not show which sectors were ever written."""

@@ -5,16 +5,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from app.core.cancel import CancelToken
-from app.domain.errors import DiskAccessFailed
 from app.domain.messages import Message
 from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
 from app.transport.ahead import check_on_disk
-from app.transport.hotadd.device import DeviceStalled, DeviceTooShort
 from app.transport.hotadd.held import HeldDisk
 from app.transport.hotadd.output import DirectOutput
 from app.transport.options import TransportOptions
-from app.transport.reasons import EARLIER_WRITES_LOST, ENDS_EARLY, WRITE_TOO_SLOW
+from app.transport.reasons import EARLIER_WRITES_LOST, WRITE_TOO_SLOW
 
 WRITE_TIMEOUT_S: Final = 300.0
 """For one write to a local device: longer than a SCSI timeout of 30 s with its retries, as storage may be slow."""
@@ -41,15 +39,9 @@ class HotAddWriter:
         self._cancel = cancel
         self._lost: Message | None = None
         self._output: DirectOutput | None = None
-        try:
+        with held.opening(self.close):
             self._output = DirectOutput(held.device, held.disk.capacity_bytes, cancel)
             held.refuse_other_size(self._output.size_bytes())
-        except OSError as error:
-            self.close()
-            raise held.attempt.failed(reason_of(error)) from error
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def capacity_bytes(self) -> int:
@@ -102,16 +94,9 @@ class HotAddWriter:
         try:
             yield self._output
         except OSError as error:
-            failed = self._failed(error)
+            failed = self._held.failure(error, WRITE_TOO_SLOW.fill(seconds=f"{WRITE_TIMEOUT_S:g}"))
             self._lost = reason_of(failed)
             raise failed from error
-
-    def _failed(self, error: OSError) -> DiskAccessFailed:
-        if isinstance(error, DeviceStalled):
-            return self._held.attempt.failed(WRITE_TOO_SLOW.fill(seconds=f"{WRITE_TIMEOUT_S:g}"))
-        if isinstance(error, DeviceTooShort):
-            return self._held.attempt.failed(ENDS_EARLY)
-        return self._held.attempt.failed(reason_of(error))
 
     def close(self) -> None:
         """Let the guest forget the device, close it, and detach the disk; never raises.

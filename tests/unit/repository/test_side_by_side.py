@@ -45,7 +45,7 @@ def test_all_are_filled_once_and_in_order(counts: list[int]) -> None:
     made.close()
 
 
-def test_a_thread_that_is_stuck_holds_up_only_its_own(beside: SideBySide) -> None:
+def test_a_thread_that_is_stuck_holds_up_only_its_own() -> None:
     """Who waits fills what no other thread has begun, so that reading goes on beside one that hangs."""
     go_on, done = threading.Event(), threading.Event()
     filled: list[int] = []
@@ -70,7 +70,7 @@ def test_a_thread_that_is_stuck_holds_up_only_its_own(beside: SideBySide) -> Non
     assert sorted(filled) == list(range(40))
 
 
-def test_an_error_comes_in_its_turn_behind_what_was_filled(beside: SideBySide) -> None:
+def test_an_error_comes_in_its_turn_behind_what_was_filled() -> None:
     def make() -> Fill:
         def fill(request: ReadRequest) -> None:
             if request.offset == 13:

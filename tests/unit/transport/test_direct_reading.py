@@ -153,7 +153,7 @@ def test_memory_is_bounded_by_the_threads(tmp_path: Path, content: bytes, monkey
         made.append(length)
         return real(fileno, length)
 
-    monkeypatch.setattr("app.transport.hotadd.input.mmap.mmap", counted)
+    monkeypatch.setattr("app.transport.hotadd.device.mmap.mmap", counted)
     device = DirectInput(path, SIZE)
     read(device, [request(offset, 65536) for offset in range(0, 3 << 20, 65536)])
     device.close()
