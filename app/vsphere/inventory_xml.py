@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from xml.parsers.expat import ParserCreate
 
-from pyVmomi import vmodl
+from pyVmomi import vim, vmodl
 
 from app.vsphere.answers import LIMITS, AnswerUnusable, Readable, reading_an_answer
 from app.vsphere.disk_traits import SHARED_BUS, DiskTraits
@@ -182,6 +182,7 @@ def parse_page(stream: Readable) -> LightPage:
 
     Raises:
         xml.parsers.expat.ExpatError: it is not XML.
+        vim.fault.NotAuthenticated: the platform has forgotten the session.
     """
     content = stream.read()
     reader = _Reader(has_odd_disks=_may_have_odd_disks(content))
@@ -281,6 +282,8 @@ class _Reader:
             kind = _wire_type(attributes)
             if kind in self._skipped_kinds:
                 self._skip(tag)
+            elif kind == "NotAuthenticated":  # a missingSet: all values would be taken for unset
+                raise vim.fault.NotAuthenticated
             elif kind == "VirtualDisk" or kind in _SHARING_CONTROLLERS:
                 self._device, self._device_kind = {}, kind
             elif "type" in attributes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.vsphere.faults import FAILURES
 from app.vsphere.properties import read
-from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.session import Connection, VSphereSession, own_session
 from app.vsphere.wire import USER_AGENT
 
 _log = logging.getLogger(__name__)
@@ -53,9 +53,9 @@ def end_left_behind(session: VSphereSession, mark: SessionMark) -> int:
 
 def _end(connection: Connection, mark: SessionMark) -> int:
     manager = connection.content.sessionManager
-    own = read(connection.query(), manager, "currentSession").get("currentSession")
+    own = own_session(connection)
     listed = read(connection.query(), manager, "sessionList").get("sessionList") or ()
-    keys = [other.key for other in listed if own is not None and _is_left(other, own, mark)]
+    keys = [other.key for other in listed if _is_left(other, own, mark)]
     if keys:
         manager.TerminateSession(sessionId=keys)
     return len(keys)

@@ -7,7 +7,7 @@ from app.domain.ids import VmId
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
 from app.vsphere.names import unescaped
 from app.vsphere.properties import read
-from app.vsphere.session import Connection
+from app.vsphere.session import Connection, own_session
 
 BACKUP = (
     "System.View",
@@ -111,9 +111,7 @@ def has_privileges(connection: Connection, entity: Any, names: Sequence[str]) ->
 
 
 def _session_key(connection: Connection) -> str:
-    row = read(connection.query(), connection.content.sessionManager, "currentSession")
-    session: Any = row.get("currentSession")
-    return str(session.key)
+    return str(own_session(connection).key)
 
 
 def _granted_on(connection: Connection, session_key: str, entity: Any, names: Sequence[str]) -> frozenset[str]:

@@ -61,6 +61,7 @@ def read(query: Query, ref: Any, *paths: str) -> Row:
 
     Raises:
         vmodl.fault.ManagedObjectNotFound: it is gone.
+        vim.fault.NotAuthenticated: the platform has forgotten the session, here and in the other reads.
     """
     rows = list(_retrieve(query, [_spec_for([ref], {type(ref): paths}, report_missing=False)]))
     if not rows:
@@ -150,9 +151,21 @@ def _retrieve(query: Query, specs: list[Any]) -> Iterator[Row]:
     while page is not None:
         total = counted(total, page.objects)
         for found in page.objects:
-            yield Row(
+            row = Row(
                 ref=found.obj,
                 values={item.name: item.val for item in found.propSet},
                 missing={item.path: item.fault for item in found.missingSet},
             )
+            _require_session(row.missing)
+            yield row
         page = collector.ContinueRetrievePropertiesEx(token=page.token) if page.token else None
+
+
+def _require_session(missing: Mapping[str, Exception]) -> None:
+    """Raise the fault with which a platform that has forgotten the session answers for each property.
+
+    Such an answer is no fault as a whole: its values would all be taken for unset.
+    """
+    for fault in missing.values():
+        if isinstance(fault, vim.fault.NotAuthenticated):
+            raise fault

@@ -277,11 +277,22 @@ class VSphereSession:
                 _log.info("keep-alive at %s failed: %s", self.platform.address, type(error).__name__)
 
 
+def own_session(connection: Connection) -> Any:
+    """Return what the platform says of the connection's session; counts as activity.
+
+    Raises:
+        vim.fault.NotAuthenticated: the platform does not know the session any more.
+    """
+    row = read(connection.query(), connection.content.sessionManager, "currentSession")
+    session = row.get("currentSession")
+    if session is None:
+        raise vim.fault.NotAuthenticated
+    return session
+
+
 def require_login(connection: Connection) -> None:
     """Raise ``NotAuthenticated`` unless the platform still knows the session; counts as activity."""
-    row = read(connection.query(), connection.content.sessionManager, "currentSession")
-    if row.get("currentSession") is None:
-        raise vim.fault.NotAuthenticated
+    own_session(connection)
 
 
 def _facts_of(about: Any) -> PlatformFacts:

@@ -141,6 +141,31 @@ def test_connection_that_breaks_while_the_platform_works_is_survived(
     vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
 
 
+_READS: dict[str, Callable[[VSphereHypervisor, VmSummary], object]] = {
+    "details": lambda vsphere, vm: vsphere.vm_details(vm.id),
+    "inventory": lambda vsphere, _: vsphere.list_vms(),
+    "places": lambda vsphere, _: vsphere.list_places(),
+    "privileges": lambda vsphere, vm: vsphere.check_privileges(vm.id),
+    "licence": lambda vsphere, _: vsphere.license_name(),
+    "snapshots": lambda vsphere, _: vsphere.find_snapshots(""),
+    "reverts": lambda vsphere, vm: vsphere.reverted_since(vm.id, SystemClock().now()),
+    "power on": lambda vsphere, vm: vsphere.power_on(vm.id),
+}
+
+
+@pytest.mark.parametrize("read", _READS.values(), ids=_READS)
+@pytest.mark.allows_log("session at .* expired")
+def test_an_expired_session_reads_what_a_live_one_reads(
+    vsphere: VSphereHypervisor,
+    simulator: VSphereSimulator,
+    vm: VmSummary,
+    read: Callable[[VSphereHypervisor, VmSummary], object],
+) -> None:
+    expected = read(vsphere, vm)
+    simulator.faults.expire_sessions()
+    assert read(vsphere, vm) == expected
+
+
 def test_session_that_expires_while_the_platform_works_is_replaced(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
 ) -> None:

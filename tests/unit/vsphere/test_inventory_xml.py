@@ -5,6 +5,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 import pytest
+from pyVmomi import vim
 
 from app.domain.messages import MessageKind
 from app.vsphere.inventory import Places, summary_of
@@ -46,6 +47,19 @@ DEVICES = """
 <VirtualDevice xsi:type="VirtualDisk"><key>2001</key><capacityInKB>1024</capacityInKB></VirtualDevice>
 <VirtualDevice xsi:type="VirtualVmxnet3"><key>4000</key><macAddress>00:50:56:81:00:01</macAddress></VirtualDevice>
 """
+
+
+@pytest.mark.parametrize("xsi", ["xsi", "XMLSchema-instance"])
+def test_an_answer_to_a_forgotten_session_is_no_row_without_values(xsi: str) -> None:
+    fault = '<fault><fault xsi:type="NotAuthenticated"><privilegeId>System.View</privilegeId></fault></fault>'
+    with pytest.raises(vim.fault.NotAuthenticated):
+        page(vm(f"<missingSet><path>name</path>{fault}</missingSet>"), xsi)
+
+
+def test_a_value_that_may_not_be_read_is_unset() -> None:
+    fault = '<fault><fault xsi:type="NoPermission"><privilegeId>System.Read</privilegeId></fault></fault>'
+    (row,) = page(vm(prop("name", "web"), f"<missingSet><path>config</path>{fault}</missingSet>")).rows
+    assert (row.text("name"), row.text("config")) == ("web", None)
 
 
 @pytest.mark.parametrize("xsi", ["xsi", "XMLSchema-instance"])
