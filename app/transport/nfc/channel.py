@@ -1,9 +1,11 @@
 """An open disk that is opened again when its connection breaks; what reader and writer share."""
 
+from collections.abc import Callable, Mapping
+
 from app.domain.errors import OperationalError
 from app.transport import messages
 from app.transport.attempt import Attempt, Recovery
-from app.transport.errors import HostInMaintenance, HostRefusal, LinkFailure
+from app.transport.errors import HostInMaintenance, HostRefusal, LinkClosed, LinkFailure, MalformedAnswer
 from app.transport.nfc.dialer import NfcDialer, OpenDisk, dial_first
 from app.transport.nfc.session import NfcSession
 from app.transport.reasons import NO_CONNECTION_LEFT
@@ -145,3 +147,26 @@ class NfcChannel:
         if self._open is not None:
             self._open.session.farewell()
             self._open = None
+
+
+def take_what_came(failure: Exception, awaited: Mapping[int, object], receive: Callable[[], None]) -> Exception:
+    """Take the answers that came before a connection ended; return why it ended, in the host's words if there are.
+
+    Whoever sends learns of the end first. Without this, a host that ends connections often would seem to answer
+    nothing at all, and what it said before it hung up would be lost.
+
+    Args:
+        failure: what befell the connection; nothing is done unless it is closed, so that nothing here waits.
+        awaited: what is not answered yet.
+        receive: takes one answer.
+    """
+    if not isinstance(failure, LinkClosed):
+        return failure
+    try:
+        while awaited:
+            receive()
+    except HostRefusal as refusal:
+        return refusal
+    except (LinkFailure, MalformedAnswer):  # what came is used up, or was cut
+        return failure
+    return failure

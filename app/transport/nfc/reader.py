@@ -14,7 +14,7 @@ from app.transport import messages
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
-from app.transport.nfc.channel import NfcChannel
+from app.transport.nfc.channel import NfcChannel, take_what_came
 from app.transport.nfc.tuning import Slice, Tuner
 from app.transport.nfc.wire import ERROR_NO_MEMORY, LONGEST_IO_BYTES, Fragment, Operation
 from app.transport.options import SECTOR_BYTES, Compression
@@ -273,11 +273,11 @@ class NfcReader:
         self._open_bytes -= length
         if awaited.pull is not None:
             awaited.pull.missing_bytes -= length
+        self._channel.recovery.progressed()
         if not awaited.gaps:
             del self._awaited[number]
             if awaited.counted is not None:
                 self._tuner.answered(awaited.counted, awaited.length, awaited.packed_bytes)
-            self._channel.recovery.progressed()
 
     def _gap_of(self, awaited: _Awaited, fragment: Fragment) -> int:
         """Check that a fragment answers what was asked, and return the gap that it helps to fill."""
@@ -309,6 +309,7 @@ class NfcReader:
         Raises:
             DiskAccessFailed, TaskCancelled: as they say.
         """
+        failure = take_what_came(failure, self._awaited, self._receive_fragment)
         missing = [*self._awaited.values(), *unsent, *self._held]
         self._awaited.clear()
         self._held = []

@@ -12,7 +12,7 @@ from app.domain.states import TransportMode
 from app.transport.ahead import check_on_disk
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
-from app.transport.nfc.channel import NfcChannel
+from app.transport.nfc.channel import NfcChannel, take_what_came
 from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.tuning import WRITING, Slice, Tuner
 from app.transport.nfc.wire import ERROR_NO_MEMORY, LONGEST_IO_BYTES
@@ -152,6 +152,7 @@ class NfcWriter:
         Raises:
             DiskAccessFailed, TaskCancelled: as they say; nothing can be written any more.
         """
+        failure = take_what_came(failure, self._unacknowledged, self._receive_acknowledgement)
         pending = [*self._unacknowledged.values(), *([unsent] if unsent else [])]
         self._unacknowledged.clear()
         self._tuner.interrupted()
@@ -166,9 +167,9 @@ class NfcWriter:
                         self._send(pending[0])
                         del pending[0]
                 except (LinkFailure, TaskCancelled) as again:
+                    failure = take_what_came(again, self._unacknowledged, self._receive_acknowledgement)
                     pending = [*self._unacknowledged.values(), *pending]
                     self._unacknowledged.clear()
-                    failure = again
         except BaseException as error:
             self._lost = reason_of(error)
             self._channel.drop(failure)

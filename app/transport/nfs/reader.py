@@ -4,6 +4,7 @@ The disk is read as its files are, through all parents of the snapshot that froz
 it: what keeps the files still is the snapshot alone, or that the VM is switched off.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -23,6 +24,7 @@ from app.transport.chain.layers import ChainUnreadable, DataFile
 from app.transport.errors import (
     DiskSizeDiffers,
     FileNotReadable,
+    LinkClosed,
     LinkFailure,
     MalformedAnswer,
     ModeNotOffered,
@@ -227,6 +229,21 @@ class NfsReader:
             raise
 
     def _receive(self) -> None:
+        missing, refusal = self._receive_reply()
+        if refusal is not None:
+            if not refusal.may_pass:
+                raise self._export.refused(refusal) from refusal
+            self._recovery.pause_after(refusal)
+        if missing is not None:
+            self._send_or_recover([missing])
+
+    def _receive_reply(self) -> tuple[_Awaited | None, NfsRefusal | None]:
+        """Take one reply from the connection; return what has to be asked again, and why the server refused it.
+
+        Raises:
+            DiskAccessFailed: the server does not carry out calls.
+            LinkFailure, MalformedAnswer, TaskCancelled: the connection is of no use any more.
+        """
         if self._connection is None:
             raise LinkFailure("no connection")
         try:
@@ -239,18 +256,16 @@ class NfsReader:
         try:
             count = self._take(awaited, record)
         except NfsRefusal as refusal:
-            self._wait_after(refusal, awaited)
-            return
-        except XdrError as error:
-            raise MalformedAnswer(str(error)) from error
-        except BaseException:
+            return awaited, refusal
+        except BaseException as error:
             self._awaited[xid] = awaited
+            if isinstance(error, XdrError):
+                raise MalformedAnswer(str(error)) from error
             raise
         self._open_bytes -= count
         awaited.pull.missing_bytes -= count
         self._recovery.progressed()
-        if count < len(awaited.view):
-            self._send_or_recover([awaited.rest(count)])
+        return (awaited.rest(count) if count < len(awaited.view) else None), None
 
     @staticmethod
     def _take(awaited: _Awaited, record: Record) -> int:
@@ -267,17 +282,6 @@ class NfsReader:
         record.pass_over()
         return head.count
 
-    def _wait_after(self, refusal: NfsRefusal, awaited: _Awaited) -> None:
-        """Ask again what the server does not want to answer now.
-
-        Raises:
-            DiskAccessFailed: it never will.
-        """
-        if not refusal.may_pass:
-            raise self._export.refused(refusal) from refusal
-        self._recovery.pause_after(refusal)
-        self._send_or_recover([awaited])
-
     def _recover(self, failure: LinkFailure, unsent: list[_Awaited]) -> None:
         """Connect again and ask for everything that is missing.
 
@@ -285,8 +289,9 @@ class NfsReader:
             DiskAccessFailed: that does not work.
             TaskCancelled: cancelled meanwhile.
         """
-        missing = [*self._awaited.values(), *unsent]
+        missing = unsent
         while True:
+            missing = [*self._take_what_came(failure), *missing]
             self._hang_up()
             self._open_bytes = sum(len(piece.view) for piece in missing)
             try:
@@ -295,10 +300,23 @@ class NfsReader:
                     raise self._attempt.failed(failure) from failure
                 self._send(missing)
             except LinkFailure as again:
-                missing = [*self._awaited.values(), *missing]
                 failure = again
             else:
                 return
+
+    def _take_what_came(self, failure: LinkFailure) -> list[_Awaited]:
+        """Take the replies that came before the connection ended; return what has to be asked again.
+
+        Whoever sends learns of the end first. Without this, a server that ends connections often would seem to
+        answer nothing at all.
+        """
+        missing = []
+        if isinstance(failure, LinkClosed):  # so nothing here waits
+            with contextlib.suppress(LinkFailure, MalformedAnswer):
+                while self._awaited:
+                    again, _ = self._receive_reply()
+                    missing += [again] if again is not None else []
+        return [*self._awaited.values(), *missing]
 
     def _hang_up(self) -> None:
         self._awaited.clear()

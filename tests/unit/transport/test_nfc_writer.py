@@ -2,6 +2,7 @@
 
 import random
 import struct
+import threading
 
 import pytest
 
@@ -94,6 +95,41 @@ def test_unacknowledged_writes_are_sent_again_after_a_drop(lab: Lab, mode: Trans
         "transport.connection_lost",
         "transport.connection_restored",
     ] * 3
+
+
+def test_acknowledgements_that_came_before_a_send_fails_count() -> None:
+    ended = threading.Event()
+    again: list[int] = []
+
+    def take(peer: Peer) -> tuple[int, int]:
+        op, payload = peer.expect(7)
+        peer.receive(512)
+        return op, struct.unpack("<3Q5I", payload)[2]
+
+    def ending(peer: Peer) -> None:
+        peer.become_disk()
+        op, _ = take(peer)
+        take(peer)
+        peer.frame(7, op, bytes(44))
+        peer.close()
+        ended.set()
+
+    def honest(peer: Peer) -> None:
+        peer.become_disk()
+        for _ in range(4):
+            op, offset = take(peer)
+            again.append(offset)
+            peer.frame(7, op, bytes(44))
+        peer.wait_for_end()
+
+    with ScriptedHost(ending, honest) as host, writing(host, address()) as writer:
+        for offset in (0, 512):
+            writer.write(offset, bytes(512))
+        assert ended.wait(10)
+        for offset in (1024, 1536, 2048):
+            writer.write(offset, bytes(512))
+        writer.flush()
+        assert again == [512, 1024, 1536, 2048], "what was acknowledged is not written again"
 
 
 def test_a_stalled_write_is_sent_again(lab: Lab) -> None:

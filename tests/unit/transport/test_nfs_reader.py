@@ -2,6 +2,7 @@
 
 import random
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 
 from app.core.access import DiskAddress, NfsFile
 from app.core.cancel import CancelToken
+from app.core.oncrpc import Procedure
 from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
@@ -27,6 +29,7 @@ from app.transport.errors import (
 )
 from app.transport.nfs import wire
 from app.transport.nfs.reader import NfsReader, parent_path
+from app.transport.nfs.rpc import RpcConnection
 from app.transport.options import TransportOptions
 from tests.support.disk_files import descriptor, write_flat, write_sesparse
 from tests.support.fakes import NullTaskLog, RecordingTaskLog
@@ -179,6 +182,21 @@ def test_lost_connections_cost_nothing_but_time(monkeypatch: pytest.MonkeyPatch)
     def dropping(procedure: str, count: int, reply: bytes) -> bytes | None:
         return None if procedure == "READ" and count % 5 == 3 else reply
 
+    with scripted(monkeypatch, dropping), reading(place_at("127.0.0.1")) as reader:
+        assert read_all(reader) == CONTENT
+
+
+def test_replies_that_came_before_a_send_fails_are_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dropping(procedure: str, count: int, reply: bytes) -> bytes | None:
+        return None if procedure == "READ" and count % 3 == 2 else reply
+
+    send = RpcConnection.send
+
+    def send_slowly(connection: RpcConnection, procedure: Procedure, arguments: bytes) -> int:
+        time.sleep(0.01)  # the server answers twice and hangs up before all is asked
+        return send(connection, procedure, arguments)
+
+    monkeypatch.setattr(RpcConnection, "send", send_slowly)
     with scripted(monkeypatch, dropping), reading(place_at("127.0.0.1")) as reader:
         assert read_all(reader) == CONTENT
 

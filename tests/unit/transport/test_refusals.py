@@ -1,6 +1,7 @@
 """A request that the host refuses, in every form in which hosts say it: never data, never a write that counts."""
 
 import struct
+import threading
 import time
 from collections.abc import Callable
 
@@ -159,6 +160,26 @@ def test_a_read_that_is_always_refused_fails_with_the_words_of_the_host(refuse: 
 
 
 # ---- writing -------------------------------------------------------------------------------------------------
+
+
+@with_text
+def test_what_a_host_said_before_it_hung_up_is_its_reason(refuse: Refuse) -> None:
+    ended = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.become_disk()
+        op, length = take_write(peer)
+        refuse(peer, op, answered_write(length))
+        peer.close()
+        ended.set()
+
+    with ScriptedHost(script) as host, writing(host, address(), tuned=options(attempts=1)) as writer:
+        writer.write(0, bytes(512))
+        assert ended.wait(10)
+        with pytest.raises(DiskAccessFailed) as caught:
+            for offset in range(512, 4096, 512):
+                writer.write(offset, bytes(512))
+    assert TEXT in str(caught.value.details)
 
 
 @every_form
