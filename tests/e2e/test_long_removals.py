@@ -35,9 +35,9 @@ FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A stage on which an hour takes two seconds."""
-    clock = FastClock(HOUR / 2)
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A stage on which an hour takes two seconds, or as many as a test says."""
+    clock = FastClock(HOUR / getattr(request, "param", 2))
     disk = DiskSpec(capacity_bytes=16 * MIB)
     spec = SimulatorSpec(
         vms=(VmSpec(name="web-01", disks=(disk, disk)), VmSpec(name="db-01", disks=(disk,))), session_idle_s=1e9
@@ -117,6 +117,7 @@ def test_a_removal_that_stands_still_is_given_up_with_the_truth_and_settled_late
     assert_nothing_is_left(stage)
 
 
+@pytest.mark.parametrize("stage", [30], indirect=True, ids=["an_hour_in_30_s"])
 def test_a_removal_on_another_vm_is_not_waited_for(stage: Stage) -> None:
     slow, other = vm_named(stage, "web-01"), vm_named(stage, "db-01")
     take_long(stage, slow, 1000 * HOUR)
