@@ -5,6 +5,7 @@ caller keeps the pipe full by giving requests ahead: :meth:`DiskReader.read_many
 flight.
 """
 
+import mmap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +22,14 @@ class ReadRequest:
     buffer: memoryview
     tag: object = None
     """Anything the caller wants to find again on the completed request."""
+    is_exchangeable: bool = False
+    """True: ``buffer`` is whole, from :func:`page_aligned`, and the completed request may hold another one of its
+    kind and size instead, which is the caller's from then on, as the first is the reader's."""
+
+
+def page_aligned(size_bytes: int) -> memoryview:
+    """Return a buffer of zeros that begins at a page, as reading past the page cache needs it."""
+    return memoryview(mmap.mmap(-1, size_bytes))
 
 
 class DiskReader(Protocol):

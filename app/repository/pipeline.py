@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.core.cancel import CancelToken
-from app.core.disks import DiskReader, ReadRequest
+from app.core.disks import DiskReader, ReadRequest, page_aligned
 from app.core.progress import Progress
 from app.domain.extents import Extent, complement, split
 from app.repository.appender import PackAppender
@@ -42,7 +44,7 @@ class StoragePlan:
 @dataclass(slots=True)
 class _Job:
     index: int
-    buffer: bytearray
+    buffer: memoryview
     pieces: Sequence[Extent]
     """What is read of the chunk, relative to its start."""
     is_whole: bool
@@ -104,7 +106,7 @@ class DiskPipeline:
         self._progress = progress
         self._cancel = cancel
         self._zeros = bytes(plan.chunk_bytes)
-        self._pool: list[bytearray] = []
+        self._pool: list[memoryview] = []
         self._source_lock = threading.Lock()
         self._stop = threading.Event()
         self.read_bytes = 0
@@ -118,7 +120,7 @@ class DiskPipeline:
             TaskCancelled: cancelled; all threads have ended.
         """
         workers = len(self._decoders)
-        self._pool = [bytearray(self._plan.chunk_bytes) for _ in range(reader.window + workers + 2)]
+        self._pool = [page_aligned(self._plan.chunk_bytes) for _ in range(reader.window + workers + 2)]
         source = iter(reader.read_many(self._requests(extents)))
         try:
             with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="chunk-worker") as pool:
@@ -145,10 +147,13 @@ class DiskPipeline:
             buffer = self._pool.pop()
             job = _Job(index, buffer, pieces, len(pieces) == 1 and pieces[0].length_bytes == size)
             self._builder.announce(index)
-            view, base, last = memoryview(buffer), index * size, len(pieces) - 1
+            base, last = index * size, len(pieces) - 1
+            if job.is_whole:
+                yield ReadRequest(base, buffer, job, is_exchangeable=True)
+                continue
             for number, piece in enumerate(pieces):
                 tag = job if number == last else None
-                yield ReadRequest(base + piece.start, view[piece.start : piece.end], tag)
+                yield ReadRequest(base + piece.start, buffer[piece.start : piece.end], tag)
 
     def _next_job(self, source: Iterator[ReadRequest]) -> _Job | None:
         with self._source_lock:
@@ -159,6 +164,8 @@ class DiskPipeline:
                 read += len(request.buffer)
                 if isinstance(request.tag, _Job):
                     found = request.tag
+                    if found.is_whole:
+                        found.buffer = request.buffer
                     break
             self.read_bytes += read
             self._progress.busy(source_s=time.perf_counter() - started)
@@ -181,8 +188,8 @@ class DiskPipeline:
             self._stop.set()
             raise
 
-    def _store(self, buffer: bytearray, encoder: RecordEncoder, started: float, kept: _Frames) -> bytes:
-        if buffer == self._zeros:
+    def _store(self, buffer: memoryview, encoder: RecordEncoder, started: float, kept: _Frames) -> bytes:
+        if _is_zero(buffer):
             self._progress.busy(processing_s=time.perf_counter() - started)
             return ZERO_DIGEST
         plan = self._plan
@@ -210,7 +217,7 @@ class DiskPipeline:
         """
         size, gaps = self._plan.chunk_bytes, complement(job.pieces, self._plan.chunk_bytes)
         digest, valid = self._parent_chunk(job.index)
-        view = memoryview(job.buffer)
+        view = job.buffer
         kept: _Frames = {}
         if self._parent is not None and digest != ZERO_DIGEST:
             kept = self._parent.store.gaps_into(digest, decoder, scratch, view, gaps)
@@ -231,7 +238,11 @@ class DiskPipeline:
     def rewrite_tail(self) -> None:
         """Store the last chunk again with zeros behind the disk's end, where the parent's disk was larger."""
         index = self._capacity // self._plan.chunk_bytes
-        job = _Job(index, bytearray(self._plan.chunk_bytes), (), is_whole=False)
+        job = _Job(index, page_aligned(self._plan.chunk_bytes), (), is_whole=False)
         self._builder.announce(index)
         kept = self._fill_gaps(job, self._decoders[0], record_scratch(self._plan.chunk_bytes))
         self._builder.put(index, self._store(job.buffer, self._plan.encoder(), time.perf_counter(), kept))
+
+
+def _is_zero(chunk: memoryview) -> bool:
+    return not chunk[0] and not np.frombuffer(chunk, dtype=np.uint64).max()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.core.access import AccessMode, Attachment, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
-from app.core.disks import ReadRequest
+from app.core.disks import ReadRequest, page_aligned
 from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.transport.factory import NativeTransports
@@ -95,11 +95,11 @@ class AttachedDevice:
             log=NullTaskLog(),
             cancel=CancelToken(),
         )
-        free = [memoryview(bytearray(request_bytes)) for _ in range(reader.window)]
+        free = [page_aligned(request_bytes) for _ in range(reader.window)]
 
         def requests() -> Iterator[ReadRequest]:
             for offset in range(0, self._size, request_bytes):
-                yield ReadRequest(offset, free.pop())
+                yield ReadRequest(offset, free.pop(), is_exchangeable=True)
 
         received = 0
         try:

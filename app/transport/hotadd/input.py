@@ -6,14 +6,16 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, wait
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from app.core.cancel import CancelToken
-from app.core.disks import ReadRequest
+from app.core.disks import ReadRequest, page_aligned
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.hotadd.device import (
     SECTOR_BYTES,
     SLICE_S,
+    THREADS,
     DeviceTooShort,
     DirectDevice,
     await_call,
@@ -21,11 +23,11 @@ from app.transport.hotadd.device import (
 )
 
 _PIECE_BYTES: Final = 256 * 1024
-"""What one call reads: little enough to be in the processor's cache still when it is copied."""
+"""What one call reads where it is copied: little enough to be in the processor's cache still."""
 
 
 class _Reading:
-    """A request that is under way on a thread. Once it is abandoned, nothing comes into its buffer any more."""
+    """A request that is under way on a thread. Once it is abandoned, its buffer is its owner's alone."""
 
     def __init__(self, pull: Pull) -> None:
         self.pull = pull
@@ -42,6 +44,15 @@ class _Reading:
             if not self._is_abandoned:
                 self.pull.view[target : target + len(wanted)] = wanted
 
+    def exchange(self, filled: memoryview) -> memoryview:
+        """Give the request a buffer that holds what it asked for; return the one that is free now."""
+        request = self.pull.request
+        with self._lock:
+            if self._is_abandoned:
+                return filled
+            free, request.buffer = request.buffer, filled
+            return free
+
     def abandon(self) -> None:
         """Leave its buffer to its owner."""
         with self._lock:
@@ -51,8 +62,9 @@ class _Reading:
 class DirectInput(DirectDevice):
     """A block device or a file that is read with direct I/O where its file system can do that.
 
-    Threads read into aligned buffers of their own and copy from there, so that a read which hangs in the kernel
-    can be left alone: what it brings in the end goes nowhere.
+    Threads read into aligned buffers of their own, so that a read which hangs in the kernel can be left alone:
+    what it brings in the end goes nowhere. What they have read they exchange for the buffer of the request where
+    that is as good as theirs, else they copy it.
 
     Thread: one at a time.
     """
@@ -66,6 +78,9 @@ class DirectInput(DirectDevice):
         fd = open_direct(path, os.O_RDONLY)
         super().__init__(fd, capacity_bytes, piece_bytes=_PIECE_BYTES, threads_named="direct-read")
         self._in_flight: deque[_Reading] = deque()
+        self._whole: SimpleQueue[memoryview] = SimpleQueue()
+        """Buffers to exchange, all of the size of the first request that wanted that."""
+        self._whole_bytes = 0
 
     def read_many(
         self,
@@ -115,8 +130,37 @@ class DirectInput(DirectDevice):
 
     def _begin(self, pull: Pull) -> None:
         reading = _Reading(pull)
-        reading.future = self._pool.submit(self._fill, self._fd, reading)
+        fill = self._fill_other if self._is_to_exchange(pull) else self._fill
+        reading.future = self._pool.submit(fill, self._fd, reading)
         self._in_flight.append(reading)
+
+    def _is_to_exchange(self, pull: Pull) -> bool:
+        if not pull.request.is_exchangeable or pull.offset % SECTOR_BYTES or len(pull.view) % SECTOR_BYTES:
+            return False
+        if not self._whole_bytes:
+            self._whole_bytes = len(pull.view)
+            for _ in range(THREADS):
+                self._whole.put(page_aligned(self._whole_bytes))
+        return len(pull.view) == self._whole_bytes
+
+    def _fill_other(self, fd: int, reading: _Reading) -> None:
+        """Read what a request asks for into another buffer, and exchange them; run on a thread of the pool.
+
+        Raises:
+            DeviceTooShort: the device ends before.
+            OSError: it cannot be read.
+        """
+        buffer = self._whole.get()
+        try:
+            done = 0
+            while done < len(buffer):
+                count = os.preadv(fd, [buffer[done:]], reading.pull.offset + done)
+                if not count or count % SECTOR_BYTES:
+                    raise DeviceTooShort
+                done += count
+            buffer = reading.exchange(buffer)
+        finally:
+            self._whole.put(buffer)
 
     def _fill(self, fd: int, reading: _Reading) -> None:
         """Read what a request asks for, in whole sectors; run on a thread of the pool.

@@ -1,16 +1,17 @@
 """Reading a device past the page cache: every byte in its place, whatever is asked, and no wait without an end."""
 
+import ctypes
 import mmap
 import os
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.core.cancel import CancelToken
-from app.core.disks import ReadRequest
+from app.core.disks import ReadRequest, page_aligned
 from app.domain.errors import TaskCancelled
 from app.transport.hotadd.device import THREADS, DeviceStalled, DeviceTooShort
 from app.transport.hotadd.input import DirectInput
@@ -67,6 +68,58 @@ def test_any_range_is_read_exactly_and_in_order(device: DirectInput, content: by
         assert bytes(result.buffer) == content[result.offset : result.offset + len(result.buffer)]
 
 
+def whole(offset: int, length_bytes: int) -> ReadRequest:
+    return ReadRequest(offset, page_aligned(length_bytes), is_exchangeable=True)
+
+
+def where(buffer: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
+def test_whole_buffers_are_exchanged_and_none_is_given_out_twice(device: DirectInput, content: bytes) -> None:
+    size = 64 * 1024
+    free = [page_aligned(size) for _ in range(8)]
+    given, chance = {where(buffer) for buffer in free}, random.Random(5)
+
+    def requests() -> Iterator[ReadRequest]:
+        for offset in range(0, 3 << 20, size):
+            if chance.random() < 0.3:
+                yield request(offset + 7, size)
+            yield ReadRequest(offset, free.pop(), is_exchangeable=True)
+
+    seen = set()
+    reading = device.read_many(requests(), window=4, budget_bytes=1 << 20, patience_s=10, cancel=CancelToken())
+    for done in reading:
+        assert bytes(done.buffer) == content[done.offset : done.offset + size]
+        if done.is_exchangeable:
+            assert where(done.buffer) not in {where(buffer) for buffer in free}
+            done.buffer[:] = b"\xee" * size
+            seen.add(where(done.buffer))
+            free.append(done.buffer)
+    assert len(free) == 8
+    assert seen - given, "nothing was exchanged"
+    assert len(seen | given) <= 8 + THREADS
+
+
+def test_what_cannot_be_exchanged_is_copied(device: DirectInput, content: bytes) -> None:
+    wanted = [whole(0, 65536), whole(512, 65536), whole(65536, 4096), whole(SIZE - 512, 512)]
+    kept = [where(item.buffer) for item in wanted]
+    done = read(device, wanted)
+    assert [where(item.buffer) for item in done][1:] == kept[1:]
+    for item in done:
+        assert bytes(item.buffer) == content[item.offset : item.offset + len(item.buffer)]
+
+
+def test_a_device_that_ends_early_gives_no_data_in_exchange(tmp_path: Path) -> None:
+    path = tmp_path / "short"
+    path.write_bytes(bytes(12288))
+    device = DirectInput(path, 16384)
+    wanted = whole(8192, 8192)
+    with pytest.raises(DeviceTooShort):
+        read(device, [wanted])
+    device.close()
+
+
 def test_what_lies_beyond_the_disk_is_refused(device: DirectInput) -> None:
     with pytest.raises(ValueError, match="not all on a disk"):
         read(device, [request(SIZE - 1, 2)])
@@ -94,8 +147,9 @@ def test_direct_io_is_used_where_there_is_any(device: DirectInput, monkeypatch: 
     assert seen == [(0, 8192)]
 
 
+@pytest.mark.parametrize("make", [request, whole], ids=["copied", "exchanged"])
 def test_a_device_that_hangs_is_given_up_and_left_alone(
-    device: DirectInput, monkeypatch: pytest.MonkeyPatch
+    device: DirectInput, monkeypatch: pytest.MonkeyPatch, make: Callable[[int, int], ReadRequest]
 ) -> None:
     release, real = threading.Event(), os.preadv
 
@@ -104,7 +158,7 @@ def test_a_device_that_hangs_is_given_up_and_left_alone(
         return real(fd, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", hangs)
-    wanted = request(0, 4096)
+    wanted = make(0, 4096)
     with pytest.raises(DeviceStalled):
         read(device, [wanted], patience_s=0.3)
     device.close()
