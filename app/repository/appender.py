@@ -25,13 +25,21 @@ class PackAppender:
     """
 
     def __init__(
-        self, layout: Layout, repository_id: bytes, staging: Path, *, packs: SealedPacks, pack_bytes: int
+        self,
+        layout: Layout,
+        repository_id: bytes,
+        staging: Path,
+        *,
+        packs: SealedPacks,
+        pack_bytes: int,
+        pack_version: int,
     ) -> None:
         self._layout = layout
         self._repository_id = repository_id
         self._staging = staging
         self._packs = packs
         self._pack_bytes = pack_bytes
+        self._pack_version = pack_version
         self._lock = threading.Lock()
         self._claims_lock = threading.Lock()
         self._builder: PackBuilder | None = None
@@ -83,7 +91,8 @@ class PackAppender:
                 self._seal_in_background(_SEALS_UNDER_WAY)
 
     def _begin(self) -> PackBuilder:
-        self._builder = PackBuilder(self._staging / f"{os.urandom(16).hex()}{PACK_SUFFIX}", self._repository_id)
+        path = self._staging / f"{os.urandom(16).hex()}{PACK_SUFFIX}"
+        self._builder = PackBuilder(path, self._repository_id, self._pack_version)
         return self._builder
 
     def _seal_in_background(self, most_under_way: int) -> None:
@@ -97,7 +106,7 @@ class PackAppender:
         try:
             with storage_errors(self._layout.root):
                 builder.seal(self._layout.pack(builder.pack_id))
-            self._packs.add(builder.pack_id, builder.entries)
+            self._packs.add(builder.pack_id, builder.size_bytes, builder.entries)
         except OperationalError as error:
             self._failure = error
             raise

@@ -12,7 +12,8 @@ from app.repository.layout import Layout
 from app.repository.reasons import flaw_of
 from app.repository.values import RepositorySettings
 
-FORMAT = 1
+FORMAT = 2
+"""What this program reads up to, and makes. Since 2, packs hold the heads of their records a second time."""
 CIPHER = "aes-256-gcm"
 _LONGEST_BYTES = 64 * 1024
 
@@ -39,6 +40,11 @@ class RepositoryFile(msgspec.Struct, frozen=True):
     compression_level: int
     digest: str
     encryption: Encryption | None
+
+    @property
+    def pack_version(self) -> int:
+        """The version of the packs that are written into it: whoever reads this file reads them."""
+        return self.format
 
     def settings(self) -> RepositorySettings:
         """Return the settings it was created with.

@@ -95,6 +95,7 @@ class Repository:
             chunk_bytes=settings.chunk_bytes,
             frame_bytes=settings.frame_bytes,
             pack_bytes=settings.pack_bytes,
+            pack_version=file.pack_version,
             level=settings.compression_level,
         )
         """What its readers and writers share; for this package."""

@@ -23,7 +23,15 @@ from app.repository.files import (
 from app.repository.leases import Lease
 from app.repository.marking import all_entries
 from app.repository.packlists import list_packs
-from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
+from app.repository.packs import (
+    PACK_HEADER_BYTES,
+    PackDamaged,
+    PackEntry,
+    PackTooNew,
+    check_heads,
+    read_footer,
+    scan_records,
+)
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import PACK
@@ -173,6 +181,7 @@ class _PackCheck:
         path = self._parts.layout.pack(self._pack_id)
         try:
             entries = read_footer(path, self._parts.repository_id.bytes)
+            check_heads(path)
         except Displaced:
             return (), False
         except PackTooNew:

@@ -20,7 +20,7 @@ import lmdb
 
 from app.repository.locatorrebuild import LocatorRebuild
 from app.repository.locatortables import LocatorTables
-from app.repository.packs import PackEntry, sealed_bytes
+from app.repository.packs import PackEntry
 from app.repository.sortedrows import PLACE
 
 _FEW_PACKS = 500
@@ -101,15 +101,13 @@ class Locator:
             self._ids[number] = pack_id
         return Place(pack_id, offset, length_bytes, kind)
 
-    def add_pack(self, pack_id: str, entries: Sequence[PackEntry]) -> None:
-        """Take in what a sealed pack holds; a pack that is known already is fine.
+    def add_pack(self, pack_id: str, size_bytes: int, entries: Sequence[PackEntry]) -> None:
+        """Take in what a sealed pack holds, whose file has this size; a pack that is known already is fine.
 
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        self._add(pack_id, sealed_bytes(entries), entries)
 
-    def _add(self, pack_id: str, size_bytes: int, entries: Sequence[PackEntry]) -> None:
         def act(transaction: lmdb.Transaction) -> int | None:
             if self._tables.pack(transaction, pack_id) is not None:
                 return None
@@ -212,7 +210,7 @@ class Locator:
         for pack_id, size_bytes in sorted(fresh):
             entries = read_entries(pack_id)
             if entries is not None:
-                self._add(pack_id, size_bytes, entries)
+                self.add_pack(pack_id, size_bytes, entries)
         self._load_numbers()
 
     def __enter__(self) -> "Locator":

@@ -2,13 +2,17 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.repository.files import open_regular, refuse_links
 from app.repository.layout import Layout
+from app.repository.packheads import split_heads
+from app.repository.packs import TRAILER_BYTES, PackDamaged, parse_trailer
 
 _OPEN_PACKS = 128
+_MOST_HEADS_BYTES = 4 * 1024 * 1024
+"""Of the heads of one pack that are kept: far more than those of a pack of the usual size."""
 _HAS_PREAD = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
 
@@ -20,12 +24,16 @@ class OpenPack:
 
     Attributes:
         descriptor: of its file.
+        heads: of its records, by their digests; None before anybody needed two of them.
+        was_asked: whether anybody needed one.
     """
 
-    __slots__ = ("_close", "descriptor")
+    __slots__ = ("_close", "descriptor", "heads", "was_asked")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.heads: Mapping[bytes, bytes] | None = None
+        self.was_asked = False
         self._close = os.close  # which may be gone already when the interpreter ends
 
     def __del__(self) -> None:
@@ -79,6 +87,31 @@ class PackFiles:
         with self._seek_lock:
             os.lseek(pack.descriptor, offset, os.SEEK_SET)
             return os.read(pack.descriptor, length)
+
+    def head(self, pack_id: str, digest: bytes) -> bytes | None:
+        """Return the head of a record from where those of a pack are together; None: read it from the record.
+
+        They are fetched for the second record that is asked for: one alone comes cheaper with the record. A pack
+        that cannot be read, or whose heads cannot, has none.
+        """
+        try:
+            pack = self.open(pack_id)
+            if pack.heads is None:
+                if not pack.was_asked:
+                    pack.was_asked = True
+                    return None
+                pack.heads = self._read_heads(pack)
+        except OSError:  # whoever reads the record says so
+            return None
+        return pack.heads.get(digest)
+
+    def _read_heads(self, pack: OpenPack) -> Mapping[bytes, bytes]:
+        size = os.fstat(pack.descriptor).st_size
+        try:
+            trailer = parse_trailer(self.read_open(pack, max(0, size - TRAILER_BYTES), TRAILER_BYTES), size)
+        except PackDamaged:
+            return {}
+        return split_heads(self.read_open(pack, trailer.heads_at, min(trailer.heads_bytes, _MOST_HEADS_BYTES)))
 
     def read_into(self, pack_id: str, offset: int, target: memoryview) -> int:
         """Fill ``target`` with bytes of a pack and return how many there were.

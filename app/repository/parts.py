@@ -38,6 +38,7 @@ class RepositoryParts:
     chunk_bytes: int
     frame_bytes: int
     pack_bytes: int
+    pack_version: int
     level: int
     leftovers: Leftovers = field(default_factory=Leftovers)
 
@@ -48,7 +49,12 @@ class RepositoryParts:
     def appender(self, staging: Path) -> PackAppender:
         """Return the writer of one run's packs, which begin in ``staging``."""
         return PackAppender(
-            self.layout, self.repository_id.bytes, staging, packs=self.packs, pack_bytes=self.pack_bytes
+            self.layout,
+            self.repository_id.bytes,
+            staging,
+            packs=self.packs,
+            pack_bytes=self.pack_bytes,
+            pack_version=self.pack_version,
         )
 
     def storage_plan(self) -> StoragePlan:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
@@ -25,7 +26,15 @@ from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
 from app.repository.packlists import linked_shards, list_packs
-from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
+from app.repository.packs import (
+    PACK_HEADER_BYTES,
+    PackDamaged,
+    PackEntry,
+    PackTooNew,
+    check_heads,
+    read_footer,
+    scan_records,
+)
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.reasons import CONTENT_CHANGED, LINK_IN_PLACE, MISSING, PACK, PACK_CHANGED, RECORD_CHANGED
@@ -145,6 +154,8 @@ class Scrubber:
             except PackDamaged as error:
                 result.problems.append(error.said())
                 entries = list(scan_records(path, lambda _record: True))
+            else:
+                result.problems += _flaws_of_heads(path)
             self._check_records(result, entries, decoder)
         except FileNotFoundError:
             result.problems.append(MISSING.fill())
@@ -203,3 +214,11 @@ class Scrubber:
                 continue
             if found:
                 yield PointDamage(point=point.id, damage=found)
+
+
+def _flaws_of_heads(path: Path) -> list[Message]:
+    try:
+        check_heads(path)
+    except PackDamaged as error:
+        return [error.said()]
+    return []

@@ -64,13 +64,13 @@ class SealedPacks:
         self._seen = self._seen | {pack_id}
         return True
 
-    def add(self, pack_id: str, entries: Sequence[PackEntry]) -> None:
-        """Take in what a pack holds that was sealed in this root just now.
+    def add(self, pack_id: str, size_bytes: int, entries: Sequence[PackEntry]) -> None:
+        """Take in what a pack of this size holds that was sealed in this root just now.
 
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        self._locator.add_pack(pack_id, entries)
+        self._locator.add_pack(pack_id, size_bytes, entries)
 
     def synchronize(self) -> None:
         """Take in packs that others added, and forget those that are gone.

@@ -1,6 +1,7 @@
 """Reads records out of sealed packs, from where the locator says they are. Thread: any."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,8 +24,8 @@ from app.repository.sealedpacks import SealedPacks
 
 _LONGEST_OVERHEAD_BYTES = 256 * 1024
 LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + _LONGEST_OVERHEAD_BYTES
-_FIRST_READ_BYTES = 1024
-"""Enough for header and table of a chunk of 16 frames, so that both come with one read."""
+_FIRST_READ_BYTES = 2048
+"""Enough for header and table of a chunk of 32 frames, so that both come with one read."""
 _Result = TypeVar("_Result")
 
 
@@ -188,17 +189,18 @@ class RecordStore:
 
     def _frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         place = self._place(digest)
+        head = self._packs.files.head(place.pack_id, digest)
+        if head is not None:
+            with suppress(RecordDamaged):  # it is in the record once more
+                return FrameReader(self, place, *_opened(head, digest, place, decoder))
         head = self.read(digest, place, 0, min(place.length_bytes, _FIRST_READ_BYTES))
         try:
-            header = parse_header(head[:HEADER_BYTES])
-            if header.digest != digest or header.length_bytes != place.length_bytes:
-                raise RecordDamaged("another record is stored here")
-            if header.frames_at > len(head):
-                head += self.read(digest, place, len(head), header.frames_at - len(head))
-            table = decoder.table(header, head[HEADER_BYTES : header.frames_at])
+            frames_at = parse_header(head[:HEADER_BYTES]).frames_at
+            if frames_at > len(head):
+                head += self.read(digest, place, len(head), frames_at - len(head))
+            return FrameReader(self, place, *_opened(head, digest, place, decoder))
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
-        return FrameReader(self, place, header, table)
 
     def read_entry(self, pack_id: str, entry: PackEntry) -> bytes:
         """Return a record as a pack's footer lists it, wherever the locator would look.
@@ -209,6 +211,18 @@ class RecordStore:
         """
         place = Place(pack_id, entry.offset, entry.length_bytes, entry.kind)
         return self.read(entry.digest, place, 0, entry.length_bytes)
+
+
+def _opened(head: bytes, digest: bytes, place: Place, decoder: RecordDecoder) -> tuple[RecordHeader, FrameTable]:
+    """Read a record's head.
+
+    Raises:
+        RecordDamaged: it was changed, or is another record's.
+    """
+    header = parse_header(head[:HEADER_BYTES])
+    if header.digest != digest or header.length_bytes != place.length_bytes:
+        raise RecordDamaged("another record is stored here")
+    return header, decoder.table(header, head[HEADER_BYTES : header.frames_at])
 
 
 def record_scratch(chunk_bytes: int) -> memoryview:

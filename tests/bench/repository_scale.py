@@ -31,7 +31,7 @@ from app.domain.restore_point import VmFacts
 from app.domain.states import BackupKind, TransportMode
 from app.repository import DiskDraft, PointDraft, Repository
 from app.repository.documents import document_body, encode_document
-from app.repository.packs import PackEntry, pack_footer, pack_header
+from app.repository.packs import PackEntry, pack_end, pack_header
 from tests.bench.page import circumstances, write_section
 
 MIB = 1 << 20
@@ -124,9 +124,9 @@ def make_packs(standby: Path, repository_id: str, chunks: int) -> None:
         folder = standby / "packs" / pack_id.hex()[:2]
         folder.mkdir(exist_ok=True)
         with (folder / f"{pack_id.hex()}.pack").open("wb") as file:
-            file.write(pack_header(identity, pack_id))
+            file.write(pack_header(identity, pack_id, version=1))
             file.seek(end)
-            file.write(pack_footer(entries, end))
+            file.write(pack_end(entries, end, None))
 
 
 def opened(folder: Path, local: str) -> Repository:

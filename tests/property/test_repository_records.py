@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from app.domain.extents import Extent
 from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
 from app.repository.encoding import RecordEncoder
+from app.repository.packheads import split_heads
 from app.repository.packs import (
     PACK_HEADER_BYTES,
+    PACK_VERSION,
+    TRAILER_BYTES,
     PackBuilder,
     PackDamaged,
+    check_heads,
     pack_header,
+    parse_trailer,
     read_footer,
     salvage,
     scan_records,
@@ -122,9 +127,11 @@ def test_a_wrong_key_opens_no_record() -> None:
         decoder_for(None).decode(record, digest)
 
 
-def build_pack(folder: Path, contents: list[bytes]) -> PackBuilder:
-    builder = PackBuilder(folder / f"{7:032x}.pack", REPOSITORY)
-    encoder = RecordEncoder(frame_bytes=FRAME, level=1, session=None)
+def build_pack(
+    folder: Path, contents: list[bytes], version: int = PACK_VERSION, keys: RepositoryKeys | None = None
+) -> PackBuilder:
+    builder = PackBuilder(folder / f"{7:032x}.pack", REPOSITORY, version)
+    encoder = RecordEncoder(frame_bytes=FRAME, level=1, session=None if keys is None else SessionCipher(keys))
     for data in contents:
         frames = Hasher().frame_digests(data, FRAME)
         digest = Hasher().blob_digest(RecordKind.CHUNK, len(data), frames)
@@ -140,12 +147,12 @@ def whole(record: bytes) -> bool:
     return True
 
 
-@given(contents=st.lists(_contents, max_size=6))
+@given(contents=st.lists(_contents, max_size=6), version=st.sampled_from([1, 2]))
 def test_a_sealed_pack_lists_what_was_appended(
-    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]
+    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes], version: int
 ) -> None:
     folder = tmp_path_factory.mktemp("pack")
-    builder = build_pack(folder, contents)
+    builder = build_pack(folder, contents, version)
     target = folder / "packs" / "00" / builder.path.name
     target.parent.parent.mkdir()
     builder.seal(target)
@@ -157,11 +164,36 @@ def test_a_sealed_pack_lists_what_was_appended(
         record = data[entry.offset : entry.offset + entry.length_bytes]
         assert decoder_for(None).decode(record, entry.digest) == content
     assert list(scan_records(target, whole)) == entries
+    assert builder.size_bytes == len(data)
+    check_heads(target)
 
 
-def test_a_torn_pack_is_salvaged_at_every_point_of_truncation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keys", [None, KEYS], ids=["plain", "encrypted"])
+@given(contents=st.lists(_contents, max_size=6, unique=True))
+def test_the_heads_of_a_pack_are_those_of_its_records(
+    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes], keys: RepositoryKeys | None
+) -> None:
+    folder = tmp_path_factory.mktemp("pack")
+    (folder / "packs").mkdir()
+    builder = build_pack(folder, contents, keys=keys)
+    target = folder / "packs" / builder.path.name
+    builder.seal(target)
+    data = target.read_bytes()
+    trailer = parse_trailer(data[-TRAILER_BYTES:], len(data))
+    section = data[trailer.heads_at : trailer.footer_at]
+    expected = {}
+    for entry in builder.entries:
+        record = data[entry.offset : entry.offset + entry.length_bytes]
+        expected[entry.digest] = record[: parse_header(record[:HEADER_BYTES]).frames_at]
+    assert split_heads(section) == expected
+    for cut in range(len(section)):
+        assert split_heads(section[:cut]).items() <= expected.items()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_torn_pack_is_salvaged_at_every_point_of_truncation(tmp_path: Path, version: int) -> None:
     contents = [b"a" * 40, bytes(range(256)) * 2, b"z" * 7]
-    builder = build_pack(tmp_path, contents)
+    builder = build_pack(tmp_path, contents, version)
     ends = [entry.offset + entry.length_bytes for entry in builder.entries]
     packs = tmp_path / "packs"
     packs.mkdir()
@@ -182,24 +214,32 @@ def test_a_torn_pack_is_salvaged_at_every_point_of_truncation(tmp_path: Path) ->
         assert entries == builder.entries[:expected], length
         if expected:
             assert read_footer(target, REPOSITORY) == entries
+            check_heads(target)
+            assert (target.stat().st_size < len(whole_pack)) is (entries != builder.entries)
             target.unlink()
 
 
-def test_any_flipped_bit_of_header_footer_or_trailer_is_noticed(tmp_path: Path) -> None:
-    builder = build_pack(tmp_path, [b"a" * 40, b"b" * 40])
-    footer_at = builder.size_bytes
+@pytest.mark.parametrize("version", [1, 2])
+def test_any_flipped_bit_outside_of_records_is_noticed(tmp_path: Path, version: int) -> None:
+    builder = build_pack(tmp_path, [b"a" * 40, b"b" * 40], version)
+    records_end = builder.size_bytes
     (tmp_path / "packs").mkdir()
     target = tmp_path / "packs" / "00" / builder.path.name
     builder.seal(target)
     pack = target.read_bytes()
 
-    for place in [*range(PACK_HEADER_BYTES), *range(footer_at, len(pack))]:
+    for place in [*range(PACK_HEADER_BYTES), *range(records_end, len(pack))]:
         for bit in (0, 7):
             broken = bytearray(pack)
             broken[place] ^= 1 << bit
             target.write_bytes(broken)
             with pytest.raises(PackDamaged):
-                read_footer(target, REPOSITORY)
+                look_at(target)
+
+
+def look_at(pack: Path) -> None:
+    read_footer(pack, REPOSITORY)
+    check_heads(pack)
 
 
 @given(junk=st.binary(max_size=300))

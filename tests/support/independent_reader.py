@@ -36,12 +36,12 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", once).casefold()
 
 
-def document(data: bytes) -> dict[str, Any]:
+def document(data: bytes, newest: int = 1) -> dict[str, Any]:
     body = data[90:-2]
     framed = data[:13] == b'{"checksum":"' and data[77:90] == b'","document":' and data[-2:] == b"}\n"
     require(framed and blake3(body).hexdigest() == data[13:77].decode(), "damaged document")
     parsed = json.loads(body)
-    require(isinstance(parsed, dict) and parsed["format"] == 1, "unknown format")
+    require(isinstance(parsed, dict) and 1 <= parsed["format"] <= newest, "unknown format")
     return dict(parsed)
 
 
@@ -166,8 +166,11 @@ class Repository:
 def pack_entries(path: Path, repository_id: bytes) -> Iterator[tuple[bytes, int, int]]:
     data = path.read_bytes()
     head, trailer = data[:64], data[-64:]
+    version = int.from_bytes(head[8:10], "little")
     require(
-        head[:10] == b"SFPACK\x1a\x00\x01\x00" and zlib.crc32(head[:60]).to_bytes(4, "little") == head[60:],
+        head[:8] == b"SFPACK\x1a\x00"
+        and version in {1, 2}
+        and zlib.crc32(head[:60]).to_bytes(4, "little") == head[60:],
         "header",
     )
     require(
@@ -177,12 +180,25 @@ def pack_entries(path: Path, repository_id: bytes) -> Iterator[tuple[bytes, int,
     require(magic == b"SFPKEND\x1a" and zlib.crc32(trailer[:60]) == crc, "damaged trailer")
     table = data[footer_at : footer_at + 48 * count]
     require(blake3(table).digest() == digest and footer_at + len(table) + 64 == len(data), "damaged footer")
-    for entry in struct.iter_unpack("<32sIIIB3x", table):
+    entries = list(struct.iter_unpack("<32sIIIB3x", table))
+    if version == 2:
+        require_heads(data, entries, footer_at)
+    for entry in entries:
         yield entry[0], entry[1], entry[2]
 
 
+def require_heads(data: bytes, entries: list[tuple[Any, ...]], footer_at: int) -> None:
+    """Compare the heads with those in the records; whoever reads whole records does not need them."""
+    length, crc = struct.unpack_from("<20xI32xI4x", data, len(data) - 64)
+    expected = b"SFHD"
+    for _, offset, *_ in entries:
+        flags, count = data[offset + 5], int.from_bytes(data[offset + 6 : offset + 8], "little")
+        expected += data[offset : offset + 64 + count * 36 + 4 + (48 if flags & 1 else 0)]
+    require(data[footer_at - length : footer_at] == expected and zlib.crc32(expected) == crc, "damaged heads")
+
+
 def open_repository(root: Path, master_key: bytes | None = None) -> Repository:
-    settings = document((root / "repository.json").read_bytes())
+    settings = document((root / "repository.json").read_bytes(), newest=2)
     require(settings["compression"] == "zstd" and settings["digest"] == "blake3-frames", "unknown method")
     keys = Keys(master_key) if master_key is not None else None
     encryption = settings["encryption"]
@@ -203,12 +219,8 @@ def main() -> None:
         return
     for point in repository.points():
         facts = repository.point(point)
-        print(
-            point,
-            facts["kind"],
-            facts["facts"]["name"],
-            [(disk["key"], disk["capacity_bytes"]) for disk in facts["disks"]],
-        )
+        disks = [(disk["key"], disk["capacity_bytes"]) for disk in facts["disks"]]
+        print(point, facts["kind"], facts["facts"]["name"], disks)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from app.repository.errors import (
     RepositoryMissing,
     RepositoryTooNew,
 )
+from app.repository.packs import TRAILER_BYTES, parse_trailer
 from app.repository.values import KIB, MIB
 from tests.unit.repository.helpers import (
     SMALL,
@@ -80,17 +81,18 @@ def test_any_flipped_byte_of_a_pack_is_noticed_or_harmless(tmp_path: Path) -> No
         point = back_up(repository, MemoryDisk(CONTENT))
     pack = only_pack(tmp_path)
     whole = pack.read_bytes()
+    records_end = parse_trailer(whole[-TRAILER_BYTES:], len(whole)).heads_at
     dice = random.Random(1)
     places = [
         *range(64),
-        *range(len(whole) - 400, len(whole), 7),
+        *range(records_end - 60, len(whole), 37),
         *(dice.randrange(len(whole)) for _ in range(40)),
     ]
     for place in places:
         flip(pack, place)
         with open_repository(tmp_path, local=f"local-{place}") as repository:
             report = verify(repository, point.id)
-            in_records = 64 <= place < len(whole) - 64 - 48 * 5
+            in_records = 64 <= place < records_end
             assert report.whole is not in_records, place
             assert in_records or read_back(repository, point.id) == CONTENT
         pack.write_bytes(whole)
@@ -233,8 +235,8 @@ def test_opening_says_what_is_wrong(tmp_path: Path) -> None:
         with pytest.raises(RepositoryDamaged):
             open_repository(tmp_path)
         settings.write_bytes(whole)
-    settings.write_bytes(encode_document({"format": 2, "something": "new"}))
-    with pytest.raises(RepositoryTooNew, match="format 2"):
+    settings.write_bytes(encode_document({"format": 3, "something": "new"}))
+    with pytest.raises(RepositoryTooNew, match="format 3"):
         open_repository(tmp_path)
 
 

@@ -262,7 +262,7 @@ def test_the_independent_reader_opens_what_the_document_describes(tmp_path: Path
         master = repository.access.master_key()
     assert master is not None
     standby = tmp_path / "standby"
-    identity = independent_reader.document((standby / "repository.json").read_bytes())["id"].encode()
+    identity = independent_reader.document((standby / "repository.json").read_bytes(), 2)["id"].encode()
     opened = set()
     for path in (standby / "keys").iterdir():  # from "Keys" in docs/repository-format.md alone
         file = independent_reader.document(path.read_bytes())

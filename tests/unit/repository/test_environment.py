@@ -14,6 +14,7 @@ from app.repository.locator import Locator
 from app.repository.packs import PackEntry
 
 MIB = 1024 * 1024
+PACK_BYTES = 5000
 
 
 def entries(first: int, count: int) -> list[PackEntry]:
@@ -38,7 +39,7 @@ def test_the_map_starts_small(tmp_path: Path) -> None:
 def test_it_grows_as_packs_come(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
         for number in range(12):
-            locator.add_pack(f"{number:032x}", entries(number * 1000, 1000))
+            locator.add_pack(f"{number:032x}", PACK_BYTES, entries(number * 1000, 1000))
         assert (tmp_path / "locator" / "data.mdb").stat().st_size > MIB
         found = locator.find_many(entry.digest for entry in entries(0, 12_000))
         assert len(found) == 12_000
@@ -66,7 +67,7 @@ def test_it_grows_while_other_threads_read_and_write(tmp_path: Path) -> None:
 
         def write(worker: int) -> None:
             for number in range(worker, 24, 3):
-                locator.add_pack(f"{number:032x}", entries(number * 500, 500))
+                locator.add_pack(f"{number:032x}", PACK_BYTES, entries(number * 500, 500))
 
         readers = [pool.submit(read) for _ in range(2)]
         try:
@@ -82,14 +83,14 @@ def test_it_grows_while_other_threads_read_and_write(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("tiny_maps")
 def test_it_follows_another_process_that_made_it_larger(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.add_pack(f"{0:032x}", entries(0, 10))
+        locator.add_pack(f"{0:032x}", PACK_BYTES, entries(0, 10))
         code = (
             "import sys; from pathlib import Path\n"
             "from tests.unit.repository.test_environment import *\n"
             "with Locator(Path(sys.argv[1]), 'id') as locator:\n"
-            "    locator.add_pack(f'{1:032x}', entries(100_000, 20_000))\n"
+            "    locator.add_pack(f'{1:032x}', 5000, entries(100_000, 20_000))\n"
         )
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "locator")], check=True, timeout=60)
         assert locator.find(entries(119_999, 1)[0].digest) is not None
-        locator.add_pack(f"{2:032x}", entries(10, 10))
+        locator.add_pack(f"{2:032x}", PACK_BYTES, entries(10, 10))
         assert len(locator.pack_sizes()) == 3

@@ -10,7 +10,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.repository.locator import Locator
-from app.repository.packs import PackEntry, sealed_bytes
+from app.repository.packs import PackEntry
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
@@ -22,6 +22,8 @@ from tests.unit.repository.helpers import (
 )
 
 CONTENT = random_bytes(3_000_000)
+
+PACK_BYTES = 5000
 
 
 def digest(number: int) -> bytes:
@@ -37,12 +39,12 @@ def entries(*numbers: int) -> list[PackEntry]:
 
 
 def sizes(held: Mapping[str, Sequence[PackEntry]]) -> dict[str, int]:
-    return {pack: sealed_bytes(found) for pack, found in held.items()}
+    return dict.fromkeys(held, PACK_BYTES)
 
 
 def test_finds_what_a_pack_holds(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.add_pack(pack_id(1), entries(1, 2))
+        locator.add_pack(pack_id(1), PACK_BYTES, entries(1, 2))
         assert locator.find(digest(2)) == (pack_id(1), 66, 102, 1)
         assert locator.find(digest(3)) is None
         assert set(locator.find_many([digest(1), digest(3)])) == {digest(1)}
@@ -50,19 +52,19 @@ def test_finds_what_a_pack_holds(tmp_path: Path) -> None:
 
 def test_a_pack_that_is_gone_takes_all_it_held(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.add_pack(pack_id(1), entries(1, 2))
-        locator.add_pack(pack_id(2), entries(3))
+        locator.add_pack(pack_id(1), PACK_BYTES, entries(1, 2))
+        locator.add_pack(pack_id(2), PACK_BYTES, entries(3))
         locator.forget_packs([pack_id(1)])
         assert locator.find(digest(1)) is None
         assert locator.find(digest(3)) is not None
-        locator.add_pack(pack_id(4), entries(1))
+        locator.add_pack(pack_id(4), PACK_BYTES, entries(1))
         assert locator.find(digest(1)) == (pack_id(4), 65, 101, 1)
 
 
 def test_synchronization_adds_and_forgets(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number, number + 100) for number in range(1, 6)}
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.add_pack(pack_id(9), entries(9))
+        locator.add_pack(pack_id(9), PACK_BYTES, entries(9))
         locator.synchronize(sizes(held), held.get)
         assert locator.pack_sizes().keys() == set(held)
         assert locator.find(digest(9)) is None
@@ -72,8 +74,8 @@ def test_synchronization_adds_and_forgets(tmp_path: Path) -> None:
 def test_a_chunk_in_two_packs_is_found_whichever_of_them_goes(tmp_path: Path) -> None:
     for number, gone in enumerate((1, 2)):
         with Locator(tmp_path / f"locator{number}", "id") as locator:
-            locator.add_pack(pack_id(1), entries(1, 5))
-            locator.add_pack(pack_id(2), entries(5, 7))
+            locator.add_pack(pack_id(1), PACK_BYTES, entries(1, 5))
+            locator.add_pack(pack_id(2), PACK_BYTES, entries(5, 7))
             locator.forget_packs([pack_id(gone)])
             place = locator.find(digest(5))
             assert place == (pack_id(3 - gone), 69, 105, 1)
@@ -99,7 +101,7 @@ def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
         pack_id(number): entries(number * 7919 % 10_007, number * 104_729 % 10_009) for number in range(1, 2000)
     }
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.add_pack(pack_id(9999), entries(20_000))
+        locator.add_pack(pack_id(9999), PACK_BYTES, entries(20_000))
         locator.synchronize(sizes(held), held.get)
 
         assert locator.pack_sizes().keys() == set(held)
@@ -110,7 +112,7 @@ def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
                 assert place is not None
                 assert entry in held[place.pack_id], (pack, entry)
                 assert (place.offset, place.length_bytes) == (entry.offset, entry.length_bytes)
-        locator.add_pack(pack_id(5000), entries(1))
+        locator.add_pack(pack_id(5000), PACK_BYTES, entries(1))
         place = locator.find(digest(1))
         assert place is not None
         assert place.pack_id == pack_id(5000)
@@ -135,7 +137,7 @@ def test_a_rebuild_that_was_killed_starts_over(tmp_path: Path) -> None:
             tmp_path / "locator" / "sorting-killed"
         ).mkdir()  # by a kill of the process, after which nothing tidies up
         (tmp_path / "locator" / "sorting-killed" / "00").write_bytes(b"many rows")
-        locator.add_pack(pack_id(5000), entries(5000))  # a backup goes on beside it
+        locator.add_pack(pack_id(5000), PACK_BYTES, entries(5000))  # a backup goes on beside it
         held[pack_id(5000)] = entries(5000)
         locator.synchronize(sizes(held), held.get)
         assert all(locator.find(digest(number)) for number in [*range(1, 1000), 5000])
@@ -171,7 +173,7 @@ def test_processes_that_rebuild_at_once_agree(tmp_path: Path) -> None:
 
 def test_two_in_one_process_share_what_they_know(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as first, Locator(tmp_path / "locator", "id") as second:
-        first.add_pack(pack_id(1), entries(1))
+        first.add_pack(pack_id(1), PACK_BYTES, entries(1))
         assert second.find(digest(1)) is not None
         assert second.find(digest(2)) is None
     with Locator(tmp_path / "locator", "id") as later:
@@ -183,7 +185,7 @@ def test_many_threads_add_at_once(tmp_path: Path) -> None:
 
         def add(first: int) -> None:
             for number in range(first, first + 20):
-                locator.add_pack(pack_id(number), entries(number))
+                locator.add_pack(pack_id(number), PACK_BYTES, entries(number))
 
         threads = [threading.Thread(target=add, args=(start,)) for start in (100, 200, 300)]
         for thread in threads:
@@ -200,7 +202,7 @@ def test_many_threads_add_at_once(tmp_path: Path) -> None:
 
 def test_another_repositorys_locator_is_not_believed(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "one") as locator:
-        locator.add_pack(pack_id(1), entries(1))
+        locator.add_pack(pack_id(1), PACK_BYTES, entries(1))
     with Locator(tmp_path / "locator", "two") as locator:
         assert locator.find(digest(1)) is None
 

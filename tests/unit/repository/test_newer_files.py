@@ -38,12 +38,12 @@ CONTENT = random_bytes(3_000_000)
 
 def newer_document(path: Path) -> None:
     body = json.loads(document_body(path.read_bytes()))
-    path.write_bytes(encode_document(body | {"format": 2, "something_new": [1, 2]}))
+    path.write_bytes(encode_document(body | {"format": 3, "something_new": [1, 2]}))
 
 
 def newer_pack(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    struct.pack_into("<H", data, 8, 2)
+    struct.pack_into("<H", data, 8, 3)
     head = bytes(data[: PACK_HEADER_BYTES - 4])
     data[PACK_HEADER_BYTES - 4 : PACK_HEADER_BYTES] = struct.pack("<I", zlib.crc32(head))
     path.write_bytes(bytes(data))
@@ -172,7 +172,7 @@ def test_a_version_that_was_never_written_is_damage(tmp_path: Path) -> None:
         back_up(repository, MemoryDisk(CONTENT))
         pack = min((tmp_path / "standby" / "packs").rglob("*.pack"))
         data = bytearray(pack.read_bytes())
-        data[8:10] = b"\2\0"  # without the checksum that belongs to it
+        data[8:10] = b"\3\0"  # without the checksum that belongs to it
         pack.write_bytes(bytes(data))
         assert verify(repository).damaged_packs == (pack.stem,)
 

@@ -1,0 +1,147 @@
+"""The heads of records behind them in a pack: they spare reads, nothing rests on them, old packs go without."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from app.core.cancel import CancelToken
+from app.core.disks import ReadRequest
+from app.core.progress import Progress
+from app.domain.ids import PointId
+from app.repository import Repository
+from app.repository.errors import RepositoryTooNew
+from app.repository.packs import TRAILER_BYTES, parse_trailer
+from app.repository.store import RecordStore
+from app.repository.values import KIB
+from tests.support import independent_reader
+from tests.unit.repository.helpers import (
+    MemoryDisk,
+    back_up,
+    collect_garbage,
+    open_repository,
+    random_bytes,
+    read_back,
+)
+
+CONTENT = random_bytes(900 * KIB)
+CHUNK = 256 * KIB
+N_CHUNKS = -(-len(CONTENT) // CHUNK)
+
+
+def packs(folder: Path) -> list[Path]:
+    return sorted((folder / "standby").glob("packs/*/*.pack"))
+
+
+def versions(folder: Path) -> set[int]:
+    return {pack.read_bytes()[8] for pack in packs(folder)}
+
+
+def heads_of(pack: Path) -> range:
+    data = pack.read_bytes()
+    trailer = parse_trailer(data[-TRAILER_BYTES:], len(data))
+    return range(trailer.heads_at, trailer.footer_at)
+
+
+def pieces(repository: Repository, point: PointId) -> bytes:
+    """Read a few bytes of every chunk, one request after the other."""
+    with repository.open_point(point) as reader:
+        disk = reader.open_disk(2000)
+        found = b""
+        for index in range(N_CHUNKS):
+            buffer = bytearray(100)
+            list(disk.read_many([ReadRequest(index * CHUNK + 70_000, memoryview(buffer))]))
+            found += buffer
+        disk.close()
+        return found
+
+
+EXPECTED = b"".join(CONTENT[index * CHUNK + 70_000 :][:100] for index in range(N_CHUNKS))
+
+
+@pytest.fixture
+def heads_read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The digests whose heads were read from their records."""
+    found: list[bytes] = []
+    read = RecordStore.read
+
+    def noted(store: RecordStore, digest: bytes, place: object, start: int, length: int) -> bytes:
+        if not start:
+            found.append(digest)
+        return read(store, digest, place, start, length)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RecordStore, "read", noted)
+    return found
+
+
+def test_only_the_first_head_of_a_pack_is_read_from_its_record(tmp_path: Path, heads_read: list[bytes]) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        heads_read.clear()
+        assert pieces(repository, point.id) == EXPECTED
+        chunks = {repository.parts.tree(point.disks[0]).digest(index) for index in range(N_CHUNKS)}
+        assert len([digest for digest in heads_read if digest in chunks]) == len(packs(tmp_path)) < N_CHUNKS
+
+
+def test_heads_that_cannot_be_trusted_cost_only_reads(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+    dice = random.Random(4)
+    (pack,) = packs(tmp_path)
+    whole, places = pack.read_bytes(), heads_of(pack)
+    for round_number in range(60):
+        broken = bytearray(whole)
+        broken[dice.choice(places)] ^= 1 << dice.randrange(8)
+        pack.write_bytes(bytes(broken))
+        with open_repository(tmp_path, local=f"local-{round_number}") as repository:
+            assert pieces(repository, point.id) == EXPECTED
+
+
+def test_verification_finds_changed_heads_and_repair_writes_them_anew(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        (pack,) = packs(tmp_path)
+        data = bytearray(pack.read_bytes())
+        data[heads_of(pack)[200]] ^= 4
+        pack.write_bytes(bytes(data))
+        maintenance = repository.maintenance
+        report = maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
+        assert report.damaged_packs == (pack.stem,)
+        assert not report.points, "no byte of a point is lost"
+        maintenance.repair(report.damaged_packs, cancel=CancelToken())
+        assert pack not in packs(tmp_path)
+        assert maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
+        assert read_back(repository, point.id) == CONTENT
+        assert pieces(repository, point.id) == EXPECTED
+
+
+def test_a_repository_of_an_older_program_is_written_on_as_it_is(tmp_path: Path, heads_read: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as old:
+        old.setattr("app.repository.configuration.FORMAT", 1)
+        with open_repository(tmp_path) as repository:
+            first = back_up(repository, MemoryDisk(CONTENT))
+    settings = tmp_path / "standby" / "repository.json"
+    before = settings.read_bytes()
+    disk = MemoryDisk(random_bytes(len(CONTENT), 7)[: 2 * CHUNK] + CONTENT[2 * CHUNK :])
+    with open_repository(tmp_path) as repository:
+        second = back_up(repository, disk, number=1)
+        heads_read.clear()
+        assert pieces(repository, first.id) == EXPECTED
+        assert len(heads_read) >= N_CHUNKS, "every head comes from its record"
+        repository.delete_point(first.id)
+        assert collect_garbage(repository).rewritten_packs
+        assert read_back(repository, second.id) == bytes(disk.content)
+        assert repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
+    assert versions(tmp_path) == {1}
+    assert settings.read_bytes() == before
+    independent_reader.open_repository(tmp_path / "standby").restore(second.id, 2000, tmp_path / "disk.raw")
+    assert (tmp_path / "disk.raw").read_bytes() == bytes(disk.content)
+
+
+def test_a_program_of_the_old_format_refuses_politely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_repository(tmp_path) as repository:
+        back_up(repository, MemoryDisk(CONTENT))
+    assert versions(tmp_path) == {2}
+    monkeypatch.setattr("app.repository.configuration.FORMAT", 1)
+    with pytest.raises(RepositoryTooNew, match="format 2"):
+        open_repository(tmp_path)
