@@ -14,6 +14,7 @@ from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX, PLACE_IN_DISK
 from app.repository.records import Buffer, RecordDecoder
+from app.repository.sequential import ReadAhead
 from app.repository.sidebyside import WINDOW, Fill, SideBySide
 from app.repository.store import FrameReader, RecordLost
 
@@ -53,7 +54,8 @@ class RepositoryDisk:
         self._chunks: dict[int, FrameReader | _Zeros] = {}
         self._lock = threading.Lock()
         self._fill = self._make_fill()
-        self._beside: SideBySide | None = None
+        self._beside = SideBySide(self._make_fill)
+        self._ahead = ReadAhead(self._beside, disk.capacity_bytes)
 
     @property
     def capacity_bytes(self) -> int:
@@ -84,11 +86,11 @@ class RepositoryDisk:
         if first is None:
             return
         if second is None:
-            self._fill(first)
+            if not self._ahead.fill(first):
+                self._fill(first)
             yield first
             return
-        if self._beside is None:
-            self._beside = SideBySide(self._make_fill)
+        self._ahead.stop()
         yield from self._beside.in_order(chain((first, second), waiting))
 
     def _make_fill(self) -> Fill:
@@ -190,7 +192,6 @@ class RepositoryDisk:
 
     def close(self) -> None:
         """End the threads and forget where chunks are; never raises."""
-        if self._beside is not None:
-            self._beside.close()
-            self._beside = None
+        self._ahead.stop()
+        self._beside.close()
         self._chunks.clear()

@@ -6,7 +6,7 @@ only wait: it fills another one that no thread has begun, or the oldest one itse
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -55,7 +55,7 @@ class SideBySide:
         self._waiting: SimpleQueue[_Batch | None] = SimpleQueue()
         self._helpers: list[threading.Thread] = []
 
-    def in_order(self, requests: Iterator[ReadRequest]) -> Iterator[ReadRequest]:
+    def in_order(self, requests: Iterator[ReadRequest]) -> Generator[ReadRequest, None, None]:
         """Yield requests, in order, as they are filled.
 
         Raises:

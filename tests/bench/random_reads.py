@@ -48,11 +48,15 @@ def drop(paths: Sequence[Path]) -> None:
             os.close(descriptor)
 
 
-def our_iops(folder: Path, offsets: Sequence[int], depth: int) -> float:
-    """Read from the oldest point of a repository through the reader API; return reads per second."""
+def our_iops(folder: Path, offsets: Sequence[int], depth: int, *, is_warm: bool = False) -> float:
+    """Read from the oldest point of a repository through the reader API; return reads per second.
+
+    ``is_warm`` leaves the packs in the page cache.
+    """
     with Repository.open(folder / "standby", local_dir=folder / "local", clock=SystemClock()) as repository:
         point = min(repository.points().points, key=lambda listed: listed.created_at)
-        drop(sorted((folder / "standby" / "packs").rglob("*.pack")))
+        if not is_warm:
+            drop(sorted((folder / "standby" / "packs").rglob("*.pack")))
         with repository.open_point(point.id) as reader:
             disk = reader.open_disk(KEY)
             buffers = [memoryview(bytearray(PAGE)) for _ in range(depth + disk.window + 2)]

@@ -1,7 +1,7 @@
 """One step of the repository's benchmark in a process of its own; see ``tests/bench/repository.py``."""
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +16,8 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import VmFacts
 from app.domain.states import BackupKind
-from app.repository import DiskDraft, Passphrase, PointDraft, Repository
+from app.repository import DiskDraft, Passphrase, PointDraft, Repository, RepositorySettings
+from app.repository.values import KIB
 from tests.bench.disk_files import ImageReader
 
 KEY = 2000
@@ -96,26 +97,34 @@ def do_step(repository: Repository, step: str, arguments: list[str]) -> int:
     return 0
 
 
-def opened(folder: Path, *, encrypted: bool) -> Repository:
-    """Open the repository, or create it."""
+def opened(folder: Path, settings: RepositorySettings, *, encrypted: bool) -> Repository:
+    """Open the repository, or create it with these settings."""
     place, local, clock = folder / "standby", folder / "local", SystemClock()
     if encrypted and not place.exists():
         place.mkdir()
-        return Repository.create(place, local_dir=local, clock=clock, passphrase=_PASSPHRASE)
+        return Repository.create(place, settings, local_dir=local, clock=clock, passphrase=_PASSPHRASE)
     key = Passphrase(_PASSPHRASE) if encrypted else None
-    return Repository.open_or_create(place, local_dir=local, clock=clock, key=key)
+    return Repository.open_or_create(place, settings, local_dir=local, clock=clock, key=key)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Do one step and print what it cost, without the start of the interpreter and the opening."""
-    encrypted = arguments[0] == "--encrypted"
-    folder, step, *rest = arguments[1:] if encrypted else arguments
-    Path(folder).mkdir(exist_ok=True)
-    with opened(Path(folder), encrypted=encrypted) as repository:
+    usual = RepositorySettings()
+    parser = argparse.ArgumentParser(description="Do one step of the repository's benchmark.")
+    parser.add_argument("--encrypted", action="store_true")
+    parser.add_argument("--chunk-kib", type=int, default=usual.chunk_bytes // KIB)
+    parser.add_argument("--frame-kib", type=int, default=usual.frame_bytes // KIB)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("step")
+    parser.add_argument("files", nargs="*")
+    options = parser.parse_args()
+    settings = RepositorySettings(chunk_bytes=options.chunk_kib * KIB, frame_bytes=options.frame_kib * KIB)
+    options.folder.mkdir(exist_ok=True)
+    with opened(options.folder, settings, encrypted=options.encrypted) as repository:
         started = time.perf_counter()
-        read_bytes = do_step(repository, step, rest)
+        read_bytes = do_step(repository, options.step, options.files)
         print(json.dumps({"seconds": time.perf_counter() - started, "read_bytes": read_bytes}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

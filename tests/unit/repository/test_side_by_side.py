@@ -91,7 +91,7 @@ def test_what_was_left_is_not_touched_any_more(beside: SideBySide) -> None:
     asked = requests(60)
     reading = beside.in_order(iter(asked))
     next(reading)
-    reading.close()  # type: ignore[attr-defined]  # it is a generator
+    reading.close()
     for request in asked:
         request.buffer[:] = b"\x00"
     assert list(beside.in_order(iter(again := requests(20)))) == again
