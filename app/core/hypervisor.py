@@ -167,6 +167,19 @@ class Hypervisor(Protocol):
 
 
 @runtime_checkable
+class FollowsInventory(Protocol):
+    """Follows the inventory by its changes; optional for a hypervisor session that stays open. Thread: any."""
+
+    def follow_vms(self) -> Sequence[VmSummary]:
+        """Return every VM, as ``list_vms`` does: the first time as slowly, later by what changed since then.
+
+        Raises:
+            OperationalError: the platform refused or cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
 class FinishesRemovals(Protocol):
     """Finishes removals that an earlier session began; optional for a hypervisor session. Thread: any."""
 

@@ -107,6 +107,17 @@ class PlatformUnreachable(OperationalError):
     retryable = True
 
 
+class SessionsExhausted(PlatformUnreachable):
+    """The platform answers, and opens no session: it has as many as it allows, or its services are starting."""
+
+    code = "platform.sessions_exhausted"
+    message_template = "Nobody can log in to {address} now: {detail}."
+    hint_template = (
+        "End sessions that nobody needs (in vCenter under the monitoring of the server, Sessions), and look which "
+        "program leaves them open; or let the platform have more (config.vmacore.soap.maxSessionCount)."
+    )
+
+
 class LoginRefused(OperationalError):
     """The virtual platform did not accept the account."""
 

@@ -222,6 +222,7 @@ class Engine:
             ("offers", self.offers.close),
             ("traffic", self.recorder.close),
             ("notifications", self._notifier.close),
+            ("inventories", self.services.inventories.close),
             ("journal", self._log_end),
             ("late writes", partial(self._journal.late.close, _LATE_S)),
             ("changes", self._changes.close),

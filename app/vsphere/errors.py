@@ -1,6 +1,6 @@
 """Errors that only the vSphere adapter knows."""
 
-from app.domain.errors import OperationalError, PlatformUnreachable
+from app.domain.errors import OperationalError
 
 
 class CertificateUntrusted(OperationalError):
@@ -86,17 +86,6 @@ class PlatformTaskStandsStill(PlatformTaskTimedOut):
         "{address} still tries to {operation}, but nothing has moved for {seconds} {seconds:second/seconds}."
     )
     hint_template = "Look in vCenter or on the host what the task waits for; it was not cancelled."
-
-
-class SessionsExhausted(PlatformUnreachable):
-    """The platform answers, and opens no session: it has as many as it allows, or its services are starting."""
-
-    code = "platform.sessions_exhausted"
-    message_template = "Nobody can log in to {address} now: {detail}."
-    hint_template = (
-        "End sessions that nobody needs (in vCenter under the monitoring of the server, Sessions), and look which "
-        "program leaves them open; or let the platform have more (config.vmacore.soap.maxSessionCount)."
-    )
 
 
 class SessionClosed(OperationalError):

@@ -36,6 +36,7 @@ from app.vsphere.faults import translated
 from app.vsphere.files import SmallFiles
 from app.vsphere.history import History
 from app.vsphere.identity import give_identity
+from app.vsphere.inventory_updates import InventoryWatch
 from app.vsphere.nfs_datastores import VSphereNfs
 from app.vsphere.power import VmControl
 from app.vsphere.privileges import check_privileges
@@ -73,6 +74,7 @@ class VSphereHypervisor:
         self._configurations = Configurations(session, files, facts.instance_uuid or "")
         self._creation = Creation(session, files, facts.instance_uuid or "")
         self._control = VmControl(session)
+        self._watch = InventoryWatch(session)
 
     @property
     def facts(self) -> PlatformFacts:
@@ -138,6 +140,11 @@ class VSphereHypervisor:
         """Return the whole inventory, in one paged query."""
         with translated(self.session.attempt(Operation.LIST_VMS)):
             return self.session.run(inventory.list_vms)
+
+    def follow_vms(self) -> Sequence[VmSummary]:
+        """Return what :meth:`list_vms` does, from the second time on by what changed; see ``FollowsInventory``."""
+        with translated(self.session.attempt(Operation.LIST_VMS)):
+            return self._watch.look()
 
     def vm_details(self, vm: VmId) -> VmDetails:
         """Return one VM with its disks and snapshots.

@@ -47,6 +47,8 @@ _PLACE_PATHS: dict[type[Any], tuple[str, ...]] = {
     vim.HostSystem: ("name", "runtime.connectionState"),
     vim.Datastore: ("name",),
 }
+INVENTORY_PATHS: dict[type[Any], Sequence[str]] = {vim.VirtualMachine: VM_PATHS, **_PLACE_PATHS}
+"""What is read of every object of the inventory."""
 _POWER_STATES = {"poweredOn": PowerState.ON, "poweredOff": PowerState.OFF, "suspended": PowerState.SUSPENDED}
 _VM_CONNECTIONS = {state.value: state for state in VmConnection}
 _HOST_CONNECTIONS = {
@@ -72,12 +74,11 @@ def list_vms(connection: Connection) -> list[VmSummary]:
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    paths: dict[type[Any], Sequence[str]] = {vim.VirtualMachine: VM_PATHS, **_PLACE_PATHS}
     query = connection.query()
     vms: list[LightRow] = []
     places = Places()
-    with container_view(query, list(paths)) as view:
-        for row in retrieve_light(query, [view_spec(view, paths)]):
+    with container_view(query, list(INVENTORY_PATHS)) as view:
+        for row in retrieve_light(query, [view_spec(view, INVENTORY_PATHS)]):
             if row.ref.kind == "VirtualMachine":
                 vms.append(row)
             else:
@@ -121,6 +122,10 @@ class Places:
         self._known[row.ref.moid] = _Place(
             unescaped(row.text("name") or ""), row.ref.kind, parent, connection=connection
         )
+
+    def remove(self, moid: str) -> None:
+        """Forget an object that is gone."""
+        self._known.pop(moid, None)
 
     def complete(self, connection: Connection, vm: LightRow) -> None:
         """Read what is needed to place one VM: its host, its datastores, and the way up to its datacenter."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from xml.parsers.expat import ParserCreate
 
 from pyVmomi import vim, vmodl
@@ -29,7 +29,7 @@ _ITEM = 8
 _ITEM_FIELD = 9
 _INNER_FIELD = 10
 
-_HEAD_BYTES = 1 << 14
+HEAD_BYTES = 1 << 14
 """Where an answer's token is to be found, when it comes first as the interface's description says."""
 
 _WITHOUT_FACTS = frozenset(
@@ -165,12 +165,12 @@ def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
         total = 0
         while coming is not None:
             content = coming()
-            reader = _Reader(has_odd_disks=_may_have_odd_disks(content))
-            reader.feed(content[:_HEAD_BYTES])
+            reader = LightReader.of(content)
+            reader.feed(content[:HEAD_BYTES])
             # The token comes before the rows: while we read them, the platform writes the next page.
             early = reader.page.token
             fetched = ahead.submit(ask, following, early) if early else None
-            reader.feed(content[_HEAD_BYTES:], is_last=True)
+            reader.feed(content[HEAD_BYTES:], is_last=True)
             yield from reader.page.rows
             total = counted(total, reader.page.rows)
             token = reader.page.token
@@ -185,7 +185,7 @@ def parse_page(stream: Readable) -> LightPage:
         vim.fault.NotAuthenticated: the platform has forgotten the session.
     """
     content = stream.read()
-    reader = _Reader(has_odd_disks=_may_have_odd_disks(content))
+    reader = LightReader.of(content)
     reader.feed(content, is_last=True)
     return reader.page
 
@@ -195,8 +195,17 @@ def _may_have_odd_disks(content: bytes) -> bool:
     return any(sign in content for sign in _SIGNS_OF_ODD_DISKS)
 
 
-class _Reader:
-    """The walk over one answer. Thread: one."""
+class LightReader:
+    """The walk over one answer. Thread: one.
+
+    Attributes:
+        page: what was read so far.
+    """
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return a reader for an answer, which is fed to it afterwards."""
+        return cls(has_odd_disks=_may_have_odd_disks(content))
 
     def __init__(self, *, has_odd_disks: bool) -> None:
         self.page = LightPage()
@@ -249,10 +258,12 @@ class _Reader:
             self._depth -= 1
 
     def characters(self, data: str) -> None:
+        """Take text."""
         if self._text is not None:
             self._text.append(data)
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """Begin an element."""
         self._depth = depth = self._depth + 1
         if depth > LIMITS.depth:
             raise AnswerUnusable(f"the answer is nested deeper than {LIMITS.depth} elements")
@@ -305,6 +316,7 @@ class _Reader:
             self._text = []
 
     def end(self, tag: str) -> None:
+        """End an element."""
         depth = self._depth
         self._depth = depth - 1
         if depth > _INNER_FIELD:

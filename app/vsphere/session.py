@@ -11,11 +11,11 @@ from pyVmomi import vim
 
 from app.core.clock import Clock
 from app.core.patience import Patience
-from app.domain.errors import LoginRefused
+from app.domain.errors import LoginRefused, SessionsExhausted
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.vsphere.answers import LIMITS, AnswerLimits, StatusRefused
 from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
-from app.vsphere.errors import SessionClosed, SessionsExhausted
+from app.vsphere.errors import SessionClosed
 from app.vsphere.faults import FAILURES, Attempt, is_outage, is_unavailable, translated
 from app.vsphere.properties import Query, read, read_all
 from app.vsphere.reasons import NO_SESSION

@@ -76,7 +76,13 @@ def _platform_handlers(
         clock=services.clock,
     )
     return (
-        PlatformHandlers(registration=registration, sessions=sessions, recovery=recovery, catalog=catalog),
+        PlatformHandlers(
+            registration=registration,
+            sessions=sessions,
+            inventories=services.inventories,
+            recovery=recovery,
+            catalog=catalog,
+        ),
         TransportHandlers(
             sessions=sessions,
             platforms=catalog.platforms,

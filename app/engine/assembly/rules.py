@@ -48,6 +48,7 @@ def build_rules(
         _maintenance(services, manager, factory).look,
         unreadable.write,
         view.prepare,
+        services.inventories.close_unused,
     )
     ticker = Ticker(services.settings.tick_s, calls, scheduler.seconds_left)
     scheduler.when_replanned(ticker.wake)

@@ -14,6 +14,7 @@ from app.domain.standbys import Standby
 from app.engine.encryption.keystore import KeyStore
 from app.engine.history.speeds import Speeds
 from app.engine.log.journal import Journal
+from app.engine.platforms.inventories import Inventories
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import Sightings
 from app.engine.platforms.succession import Successions
@@ -40,6 +41,7 @@ class Services:
     journal: Journal
     """The operator's log for what belongs to no task."""
     sessions: Sessions
+    inventories: Inventories
     transports: DiskTransports
     repositories: Repositories
     watch: StandbyWatch
@@ -69,6 +71,7 @@ def build_services(
     journal = Journal(catalog.log, clock)
     clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus, changes)
     repositories = Repositories(opener, catalog.standbys, KeyStore(secrets))
+    sessions = Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock))
     return Services(
         catalog=catalog,
         clock=clock,
@@ -76,7 +79,8 @@ def build_services(
         bus=bus,
         settings=settings,
         journal=journal,
-        sessions=Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock)),
+        sessions=sessions,
+        inventories=Inventories(sessions, clock),
         transports=transports,
         repositories=repositories,
         watch=StandbyWatch(

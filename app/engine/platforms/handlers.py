@@ -23,6 +23,7 @@ from app.domain.platforms import Platform, PlatformFacts, PlatformSighting
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
+from app.engine.platforms.inventories import Inventories
 from app.engine.platforms.registration import PlatformRegistration, checked_address
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import note_license
@@ -40,11 +41,13 @@ class PlatformHandlers:
         *,
         registration: PlatformRegistration,
         sessions: Sessions,
+        inventories: Inventories,
         recovery: CrashRecovery,
         catalog: Catalog,
     ) -> None:
         self._registration = registration
         self._sessions = sessions
+        self._inventories = inventories
         self._recovery = recovery
         self._catalog = catalog
 
@@ -86,11 +89,14 @@ class PlatformHandlers:
 
     @handles(UpdatePlatform)
     def _update(self, command: UpdatePlatform) -> Platform:
-        return self._registration.update(command)
+        changed = self._registration.update(command)
+        self._inventories.forget(command.platform)
+        return changed
 
     @handles(RemovePlatform)
     def _remove(self, command: RemovePlatform) -> None:
         self._registration.remove(command.platform)
+        self._inventories.forget(command.platform)
 
     # --- lists ---------------------------------------------------------------------------------------------------
 
@@ -116,10 +122,7 @@ class PlatformHandlers:
 
     @handles(ListVms)
     def _list_vms(self, query: ListVms) -> tuple[VmSummary, ...]:
-        with self._sessions.connect(query.platform) as hypervisor:
-            found = tuple(vm for vm in hypervisor.list_vms() if vm.system_role is None)
-            self._sessions.sightings.reached(query.platform, hypervisor.facts, vm_count=len(found))
-        return found
+        return tuple(self._inventories.look(query.platform))
 
     @handles(DescribeVm)
     def _describe_vm(self, query: DescribeVm) -> VmDetails:

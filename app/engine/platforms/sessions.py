@@ -1,12 +1,13 @@
 """Sessions on registered platforms."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from app.core.cancel import CancelToken
 from app.core.hypervisor import Hypervisor, HypervisorFactory, WaitsForPlatform
 from app.core.patience import Patience
 from app.core.secrets import SecretStore
-from app.domain.errors import OperationalError
+from app.domain.errors import OperationalError, SessionsExhausted
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform, PlatformIdentity, registered_identities
 from app.engine.errors import (
@@ -27,6 +28,8 @@ class Sessions:
     secrets: SecretStore
     sightings: Sightings
     """What was seen of the platforms, each time one was connected to."""
+    spares: list[Callable[[PlatformId], None]] = field(default_factory=list)
+    """Each ends sessions on a platform that are kept for nothing but speed."""
 
     def platform(self, platform: PlatformId) -> Platform:
         """Return a registered platform.
@@ -70,6 +73,14 @@ class Sessions:
             hypervisor.be_patient(patience)
         return hypervisor
 
+    def _connect(self, platform: Platform, password: str) -> Hypervisor:
+        try:
+            return self.factory.connect(platform, password)
+        except SessionsExhausted:
+            for end_spare in self.spares:
+                end_spare(platform.id)
+            return self.factory.connect(platform, password)
+
     def connect(self, platform: PlatformId, cancel: CancelToken | None = None) -> Hypervisor:
         """Log in; the caller closes the session.
 
@@ -88,7 +99,7 @@ class Sessions:
         if password is None:
             raise PasswordMissing(name=known.name)
         try:
-            hypervisor = self.factory.connect(known, password)
+            hypervisor = self._connect(known, password)
         except OperationalError as error:
             self.sightings.failed(platform, error)
             raise

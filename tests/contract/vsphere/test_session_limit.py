@@ -9,11 +9,10 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.patience import Patience
-from app.domain.errors import PlatformUnreachable
+from app.domain.errors import PlatformUnreachable, SessionsExhausted
 from app.simulator.releases import RELEASES
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
-from app.vsphere.errors import SessionsExhausted
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.own_sessions import SessionMark
 from tests.support.other_client import OtherClient
