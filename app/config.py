@@ -116,6 +116,13 @@ class SecretStoreKind(Enum):
     FILE = "file"
 
 
+class PackingChoice(Enum):
+    """How hard backups pack."""
+
+    AUTO = "auto"
+    FIXED = "fixed"
+
+
 class LogDetail(Enum):
     """From which level on the program's log is written."""
 
@@ -140,6 +147,8 @@ class Settings:
     """Transfer buffer of one task, in MB."""
     platform_wait_s: int = _whole(300, smallest=1, largest=7200)
     """How long a task waits for a platform that cannot be reached, in seconds."""
+    packing: PackingChoice = PackingChoice.AUTO
+    """Whether a backup packs harder while its source is what holds it up, or always as its repository says."""
     secret_store: SecretStoreKind = SecretStoreKind.KEYRING
     """Where passwords are kept."""
     log_level: LogDetail = LogDetail.INFO

@@ -13,7 +13,7 @@ from typing import Self
 from app.bootstrap.installation import CATALOG_FILE, Installation, take_engine_lock
 from app.bootstrap.texts import log_texts
 from app.catalog import Catalog, CatalogCopier, CatalogGuard
-from app.config import ConfigUnwritable, Settings, load_settings, save_settings
+from app.config import ConfigUnwritable, PackingChoice, Settings, load_settings, save_settings
 from app.core.clock import Clock, SystemClock
 from app.core.processlock import ProcessLock
 from app.core.secrets import SecretStore
@@ -195,6 +195,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_tasks=settings.bk_tsk_thd,
         transfer_buffer_mib=settings.i2vp_transbuffer,
         platform_outage_s=float(settings.platform_wait_s),
+        may_pack_harder=settings.packing is PackingChoice.AUTO,
     )
 
 

@@ -161,6 +161,10 @@ TRACKING_RESET_FAILED = MessageKind(
 DISK_DONE = MessageKind(
     "backup.disk_done", "{disk}: read {read_bytes:size} over {mode}, stored {stored_bytes:size} that are new"
 )
+PACKED_HARDER = MessageKind(
+    "backup.packed_harder",
+    "{disk}: {percent} % was packed harder (zstd level {levels}), for the source was slower than packing",
+)
 DISK_MOVED = MessageKind(
     "backup.disk_moved", "The platform has moved {old} to {new} meanwhile: the task goes on there"
 )

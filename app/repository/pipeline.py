@@ -21,6 +21,7 @@ from app.domain.extents import Extent, complement, split
 from app.repository.appender import PackAppender
 from app.repository.crypto import Hasher, SessionCipher
 from app.repository.encoding import RecordEncoder
+from app.repository.levels import LevelControl
 from app.repository.pages import ZERO_DIGEST, PageTree, PageTreeBuilder
 from app.repository.records import Buffer, RecordDecoder, RecordKind
 from app.repository.store import RecordStore, record_scratch
@@ -36,9 +37,11 @@ class StoragePlan:
     hasher: Hasher
     session: SessionCipher | None
 
-    def encoder(self) -> RecordEncoder:
-        """Return an encoder for one thread."""
-        return RecordEncoder(frame_bytes=self.frame_bytes, level=self.level, session=self.session)
+    def encoder(self, level: int | None = None) -> RecordEncoder:
+        """Return an encoder for one thread; None: with the repository's own level."""
+        return RecordEncoder(
+            frame_bytes=self.frame_bytes, level=self.level if level is None else level, session=self.session
+        )
 
 
 @dataclass(slots=True)
@@ -94,10 +97,12 @@ class DiskPipeline:
         parent: ParentDisk | None,
         decoders: Iterable[RecordDecoder],
         capacity_bytes: int,
+        levels: LevelControl,
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
         self._plan = plan
+        self._levels = levels
         self._appender = appender
         self._builder = builder
         self._parent = parent
@@ -168,19 +173,26 @@ class DiskPipeline:
                         found.buffer = request.buffer
                     break
             self.read_bytes += read
-            self._progress.busy(source_s=time.perf_counter() - started)
+            waited_s = time.perf_counter() - started
+            self._levels.waited(waited_s)
+            self._progress.busy(source_s=waited_s)
             self._progress.advance(read_bytes=read)
             return found
 
     def _work(self, source: Iterator[ReadRequest], decoder: RecordDecoder) -> None:
-        encoder = self._plan.encoder()
+        encoders: dict[int, RecordEncoder] = {}
         scratch = record_scratch(self._plan.chunk_bytes)
         try:
             while (job := self._next_job(source)) is not None:
                 self._cancel.check()
                 started = time.perf_counter()
                 kept = {} if job.is_whole else self._fill_gaps(job, decoder, scratch)
+                level = self._levels.level
+                encoder = encoders.get(level)
+                if encoder is None:
+                    encoder = encoders[level] = self._plan.encoder(level)
                 digest = self._store(job.buffer, encoder, started, kept)
+                self._levels.packed(level, len(job.buffer))
                 self._builder.put(job.index, digest)
                 self._pool.append(job.buffer)
                 self._progress.advance(done_bytes=sum(piece.length_bytes for piece in job.pieces))

@@ -58,6 +58,8 @@ class PointDraft:
     """Where its points are kept; None: in the chain of the VM's id, as the repository names it."""
     history: HistoryMark | None = None
     """Where the platform's history was shortly before that moment."""
+    may_pack_harder: bool = True
+    """Whether chunks may be packed harder than the repository says while the source holds the backup up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

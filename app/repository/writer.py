@@ -1,7 +1,7 @@
 """A restore point while it is written."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from app.repository.errors import DataDamaged, LeaseLost, PointDamaged, PointExi
 from app.repository.files import make_directory, move_into, remove_tree, storage_errors, write_new
 from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, folded, is_safe_name, stamp_of
 from app.repository.leases import Lease
+from app.repository.levels import LevelControl
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
@@ -61,6 +62,7 @@ class PointWriter:
         self._on_close = on_close
         self._closed = False
         self._plan = parts.storage_plan()
+        self._levels = LevelControl(self._plan.level, may_climb=draft.may_pack_harder)
         self._disks: list[PointDisk] = []
         self._files: dict[str, bytes] = {}
         self._changes: dict[str, bytes] = {}
@@ -70,6 +72,11 @@ class PointWriter:
             make_directory(owner)
             make_directory(self._staging)
         self._appender = parts.appender(self._staging)
+
+    @property
+    def packed_bytes(self) -> Mapping[int, int]:
+        """Bytes of chunks that were packed so far, by zstd's level."""
+        return dict(self._levels.packed_bytes)
 
     def add_file(self, name: str, data: bytes) -> None:
         """Keep a configuration file next to the disks.
@@ -155,6 +162,7 @@ class PointWriter:
             parent=old,
             decoders=[parts.decoder() for _ in range(worker_count())],
             capacity_bytes=draft.capacity_bytes,
+            levels=self._levels,
             progress=progress,
             cancel=cancel,
         )

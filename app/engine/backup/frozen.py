@@ -1,7 +1,7 @@
 """The part of a backup that runs while the VM's disks are frozen."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -271,6 +271,7 @@ class FrozenBackup:
             created_at=self.frozen_at,
             chain=self._chain,
             history=self.history,
+            may_pack_harder=self.settings.may_pack_harder,
         )
 
     def _facts(self) -> VmFacts:
@@ -292,6 +293,7 @@ class FrozenBackup:
 
     def _write_disk(self, writer: PointWriter, known: DiskExtents) -> PointDisk:
         plan, disk = known.plan, known.plan.disk
+        before = writer.packed_bytes
         with self.opener.reader(self._query().address(disk)) as reader:
             try:
                 written = writer.write_disk(
@@ -313,7 +315,17 @@ class FrozenBackup:
                 stored_bytes=written.stored_bytes,
                 mode=reader.mode.value,
             )
+        self._tell_packing(disk, before, writer.packed_bytes)
         return written
+
+    def _tell_packing(self, disk: VirtualDisk, before: Mapping[int, int], after: Mapping[int, int]) -> None:
+        """Say how much of a disk was packed harder than usual."""
+        packed = {level: size - before.get(level, 0) for level, size in after.items()}
+        harder = {level: size for level, size in packed.items() if level > min(packed) and size}
+        if harder:
+            share = round(100 * sum(harder.values()) / sum(packed.values()))
+            levels = ", ".join(map(str, sorted(harder)))
+            self._context.log.info(messages.PACKED_HARDER, disk=disk.label, percent=share, levels=levels)
 
     def _begin_again(
         self, plan: BackupPlan, known: dict[int, DiskExtents], problem: _ParentDamaged

@@ -19,6 +19,8 @@ class EngineSettings:
     """Transfer buffer of one task (``i2vp_transbuffer``)."""
     host_buffer_mib: int = 32
     """Transfer buffers that the tasks on one ESXi host may use together."""
+    may_pack_harder: bool = True
+    """Whether a backup may pack harder than its repository says while its source holds it up (``packing``)."""
     audit_blocks: int = 64
     """Unreported blocks per disk that are read all the same, to check change tracking; 0: no audit."""
     audit_block_bytes: int = 64 * 1024
