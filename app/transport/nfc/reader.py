@@ -273,11 +273,11 @@ class NfcReader:
         self._open_bytes -= length
         if awaited.pull is not None:
             awaited.pull.missing_bytes -= length
-        self._channel.recovery.progressed()
         if not awaited.gaps:
             del self._awaited[number]
             if awaited.counted is not None:
                 self._tuner.answered(awaited.counted, awaited.length, awaited.packed_bytes)
+            self._channel.recovery.progressed()
 
     def _gap_of(self, awaited: _Awaited, fragment: Fragment) -> int:
         """Check that a fragment answers what was asked, and return the gap that it helps to fill."""
