@@ -1,8 +1,9 @@
 """The programs that the repository is measured beside: how they are installed and what they are asked to do.
 
-Debian's restic, qemu-utils and zstd come through apt when this is root; borgbackup comes from PyPI into a virtual
-environment of its own below ``.cache/bench``. What cannot be installed is left out and said. Peers run without
-encryption, with zstd level 1 where they let one choose, and with borg's fixed chunks of 1 MiB.
+Debian's qemu-utils and zstd come through apt when this is root; restic and desync come from a later release of
+Debian, and borgbackup from PyPI, into folders of their own below ``.cache/bench``. What cannot be had is left out
+and said. Peers run without encryption where they can, with zstd level 1 where they let one choose, and with borg's
+fixed chunks of 1 MiB.
 """
 
 import os
@@ -14,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.corpus import Corpus
+from tests.bench.debs import DEBS, unpacked
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench"
 BORG = CACHE / "borg" / "bin" / "borg"
 BORG_RELEASE = "borgbackup==1.4.5"
 _PROGRAMS = {
-    "restic": "restic",
     "qemu-img": "qemu-utils",
     "zstd": "zstd",
     "sfdisk": "fdisk",
@@ -67,6 +68,7 @@ def install() -> list[str]:
     if not BORG.exists():
         _install_borg()
     missing = [program for program in _PROGRAMS if not _find(program)]
+    missing += [deb.program for deb in DEBS if unpacked(deb.program, CACHE) is None]
     return [*missing, *([] if BORG.exists() else ["borg"])]
 
 
@@ -134,8 +136,8 @@ def ours(work: Path, corpus: Corpus, images: Path) -> list[Contender]:
 
 
 def restic(work: Path, corpus: Corpus) -> Contender:
-    """Debian's restic; its older releases know no choice of compression."""
-    base = ["restic", "-q", "-r", str(work / "restic")]
+    """A current restic, with the compression that it chooses itself."""
+    base = [str(unpacked("restic", CACHE)), "-q", "-r", str(work / "restic")]
     target = ["--path", str(corpus.base), "--target", str(work / "out")]
     return Contender(
         "restic",
@@ -149,6 +151,24 @@ def restic(work: Path, corpus: Corpus) -> Contender:
             Step("clone", [*base, "backup", str(corpus.clone)], every_round=False),
         ),
         {"RESTIC_PASSWORD": "bench", "RESTIC_CACHE_DIR": str(work / "restic-cache")},
+    )
+
+
+def desync(work: Path, corpus: Corpus) -> Contender:
+    """A chunk store of content-defined chunks with zstd, without points or a catalog."""
+    program, store = str(unpacked("desync", CACHE)), work / "desync"
+    make = f"mkdir -p {store} && {program} make -s {store}"
+    extract = [program, "extract", "-s", str(store), str(work / "base.caibx"), str(work / "out.img")]
+    return Contender(
+        "desync",
+        store,
+        (
+            Step("full", ["sh", "-c", f"{make} {work}/base.caibx {corpus.base}"]),
+            Step("second", ["sh", "-c", f"{make} {work}/day.caibx {corpus.day}"]),
+            Step("restore", extract),
+            Step("verify", [program, "verify", "-s", str(store)]),
+            Step("clone", ["sh", "-c", f"{make} {work}/clone.caibx {corpus.clone}"], every_round=False),
+        ),
     )
 
 
@@ -204,10 +224,8 @@ def plain_tools(work: Path, corpus: Corpus) -> list[Contender]:
 
 def everybody(work: Path, corpus: Corpus, images: Path, missing: Sequence[str]) -> list[Contender]:
     """Return all contenders that are installed, in the order of a round."""
-    rest = {"restic": [restic(work, corpus)], "borg": [borg(work, corpus)]}
     qemu, zstd = plain_tools(work, corpus)
-    rest |= {"qemu-img": [qemu], "zstd": [zstd]}
-    return [
-        *ours(work, corpus, images),
-        *(contender for name, contenders in rest.items() if name not in missing for contender in contenders),
-    ]
+    rest = {"restic": restic, "desync": desync, "borg": borg}
+    peers = {name: make(work, corpus) for name, make in rest.items() if name not in missing}
+    peers |= {name: made for name, made in (("qemu-img", qemu), ("zstd", zstd)) if name not in missing}
+    return [*ours(work, corpus, images), *peers.values()]

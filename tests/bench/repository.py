@@ -22,8 +22,8 @@ from pathlib import Path
 from tests.bench.corpus import Corpus, data_extents, make_corpus
 from tests.bench.page import circumstances, write_section
 from tests.bench.peers import CACHE, ROOT, Contender, Step, everybody, install
-from tests.bench.random_reads import nbd_iops, our_iops, places
-from tests.bench.repository_report import Measured, Results, report
+from tests.bench.random_reads import bare_iops, nbd_iops, our_iops, places
+from tests.bench.repository_report import BARE, US, WARM, Measured, Results, report
 
 DEPTHS = (1, 16)
 
@@ -103,6 +103,8 @@ def read_at_random(work: Path, corpus: Corpus, seed: int, results: Results) -> N
         ):
             results.add_iops(who, depth, iops)
             print(f"round {seed + 1} {who:20} QD{depth:<6} {iops:7.0f} reads/s", flush=True)
+    results.add_iops(US, WARM, our_iops(work / "ours", offsets, 16, is_warm=True))
+    results.add_iops(BARE, WARM, bare_iops(work / "ours", offsets))
 
 
 def remove_all(work: Path, *, keep: Sequence[Path]) -> None:

@@ -22,7 +22,7 @@ from tests.bench.disk_files import ImageReader
 
 KEY = 2000
 _PASSPHRASE = "correct horse battery staple"
-_FACTS = VmFacts(
+FACTS = VmFacts(
     vm=VmId("vm-1"),
     name="bench",
     platform_address="bench",
@@ -40,7 +40,7 @@ def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | Non
     reader = ImageReader(image)
     kind = BackupKind.FULL if parent is None else BackupKind.INCREMENTAL
     draft = PointDraft(
-        rule_name=image.stem, facts=_FACTS, kind=kind, parent=parent, consistent=True, created_at=datetime.now(UTC)
+        rule_name=image.stem, facts=FACTS, kind=kind, parent=parent, consistent=True, created_at=datetime.now(UTC)
     )
     disk = DiskDraft(
         key=KEY,
