@@ -4,7 +4,7 @@ The entry is :class:`Repository`; it gives out a :class:`PointWriter` per restor
 :class:`PointReader` per point that is read. No one else imports the modules below. The bytes on disk are
 described in ``docs/repository-format.md``; the parts are:
 
-- ``records``: a chunk of disk (1 MiB) or an index page, as frames of 128 KiB that decode alone. A chunk's name is
+- ``records``: a chunk of disk (512 KiB) or an index page, as frames of 64 KiB that decode alone. A chunk's name is
   the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
   ``records`` decodes them, ``encoding`` makes them, ``store`` finds and reads them.
 - ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed; ``sealedpacks``

@@ -20,9 +20,9 @@ class RepositorySettings:
         ValueError: a value is out of its bounds.
     """
 
-    chunk_bytes: int = MIB
+    chunk_bytes: int = 512 * KIB
     """Unit of deduplication: a power of two from 256 KiB to 4 MiB."""
-    frame_bytes: int = 128 * KIB
+    frame_bytes: int = 64 * KIB
     """Unit of compression and of random reads: a power of two from 16 KiB up to the chunk."""
     pack_bytes: int = 64 * MIB
     """A pack is closed once it is at least this large: 1 MiB to 1 GiB."""
