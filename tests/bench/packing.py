@@ -129,7 +129,7 @@ def main() -> None:
 
 def _report(found: dict[str, list[Stored]], data_bytes: int, gib: float, rounds: int) -> str:
     def median(name: str, what: str) -> float:
-        return statistics.median(getattr(done, what) for done in found[name])
+        return float(statistics.median(getattr(done, what) for done in found[name]))
 
     lines = ["| way | s | CPU s | stored, MiB | packed harder |", "|---|---|---|---|---|"]
     lines += [
