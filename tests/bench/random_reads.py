@@ -24,6 +24,7 @@ from app.core.disks import ReadRequest
 from app.domain.extents import Extent
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository
+from app.repository.pages import ZERO_DIGEST
 
 KEY = 2000
 PAGE = 4096
@@ -110,13 +111,19 @@ def bare_iops(folder: Path, offsets: Sequence[int], threads: int = 2) -> float:
 def _frames_of(
     repository: Repository, point: RestorePoint, offsets: Sequence[int]
 ) -> list[tuple[str, int, int, bool, int]]:
-    """Return of each offset's frame: pack, offset, stored length, whether it is stored as it is, length."""
+    """Return of each offset's frame: pack, offset, stored length, whether it is stored as it is, length.
+
+    Chunks of zeros have none.
+    """
     parts, decoder = repository.parts, repository.parts.decoder()
     (disk,) = point.disks
     tree, found = parts.tree(disk), []
     for offset in offsets:
         index, inside = divmod(offset, parts.chunk_bytes)
-        chunk = parts.store.frames(tree.digest(index), decoder)
+        digest = tree.digest(index)
+        if digest == ZERO_DIGEST:
+            continue
+        chunk = parts.store.frames(digest, decoder)
         number = inside // parts.frame_bytes
         start, end = chunk.table.offsets[number : number + 2]
         raw_bytes = chunk.header.frame_raw_bytes(number)
