@@ -174,8 +174,8 @@ class _Following:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether the platform numbers its versions, so that nothing falls between two looks."""
-        return self._version != "-"
+        """Whether the platform told the number of a version, so that nothing falls between two looks."""
+        return self._version not in {"", "-"}
 
     def end(self, connection: Connection) -> None:
         """Let the platform forget it."""
