@@ -47,7 +47,12 @@ def test_looks_share_a_session_and_see_what_changed(stage: Stage) -> None:
     assert all(look == ["a web", "web-00", "web-01", "web-03"] for look in looks)
     assert stage.simulator.faults.calls("Login") == logins
     assert logged_in(stage) == 1
-    wait_until(lambda: not logged_in(stage), what="the session to be ended behind the last look", deadline_s=60)
+
+    def is_logged_out() -> bool:
+        stage.engine.tick()
+        return not logged_in(stage)
+
+    wait_until(is_logged_out, what="the session to be ended behind the last look", deadline_s=60)
     assert names(stage) == ["a web", "web-00", "web-01", "web-03"]
 
 
