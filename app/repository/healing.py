@@ -28,7 +28,7 @@ from app.repository.packs import (
     PackDamaged,
     PackEntry,
     PackTooNew,
-    check_heads,
+    flaw_of_heads,
     read_footer,
     scan_records,
 )
@@ -181,7 +181,7 @@ class _PackCheck:
         path = self._parts.layout.pack(self._pack_id)
         try:
             entries = read_footer(path, self._parts.repository_id.bytes)
-            check_heads(path)
+            flaw = flaw_of_heads(path)
         except Displaced:
             return (), False
         except PackTooNew:
@@ -189,7 +189,8 @@ class _PackCheck:
         except PackDamaged:  # the records say themselves where they begin and what they are
             return list(scan_records(path, lambda _record: True)), False
         ends = [PACK_HEADER_BYTES, *(entry.offset + entry.length_bytes for entry in entries)]
-        return entries, all(entry.offset == end for entry, end in zip(entries, ends, strict=False))
+        follow = all(entry.offset == end for entry, end in zip(entries, ends, strict=False))
+        return entries, follow and flaw is None
 
     def _patiently(self, read: Callable[[], _Read]) -> _Read:
         for pause_s in PAUSES_S:

@@ -142,18 +142,21 @@ def read_footer(path: Path, repository_id: bytes) -> list[PackEntry]:
     return entries
 
 
-def check_heads(path: Path) -> None:
-    """Make sure that the heads of a pack whose footer is sound are what was written.
+def flaw_of_heads(path: Path) -> PackDamaged | None:
+    """Return what is wrong with the heads of a pack, None when they are what was written.
+
+    They are wrong alone: the records and the footer of such a pack can be trusted as before.
 
     Raises:
-        PackDamaged: they are not.
+        PackDamaged: its trailer is not what was written.
         OSError: the file cannot be read.
     """
     with os.fdopen(open_regular(path), "rb") as file:
         trailer = _read_trailer(file, os.fstat(file.fileno()).st_size)
         file.seek(trailer.heads_at)
         if zlib.crc32(file.read(trailer.heads_bytes)) != trailer.heads_crc:
-            raise PackDamaged("the heads of its records were changed")
+            return PackDamaged("the heads of its records were changed")
+    return None
 
 
 def _read_trailer(file: BinaryIO, size: int) -> Trailer:

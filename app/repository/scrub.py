@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
@@ -31,7 +30,7 @@ from app.repository.packs import (
     PackDamaged,
     PackEntry,
     PackTooNew,
-    check_heads,
+    flaw_of_heads,
     read_footer,
     scan_records,
 )
@@ -155,7 +154,8 @@ class Scrubber:
                 result.problems.append(error.said())
                 entries = list(scan_records(path, lambda _record: True))
             else:
-                result.problems += _flaws_of_heads(path)
+                flaw = flaw_of_heads(path)
+                result.problems += [flaw.said()] if flaw is not None else []
             self._check_records(result, entries, decoder)
         except FileNotFoundError:
             result.problems.append(MISSING.fill())
@@ -214,11 +214,3 @@ class Scrubber:
                 continue
             if found:
                 yield PointDamage(point=point.id, damage=found)
-
-
-def _flaws_of_heads(path: Path) -> list[Message]:
-    try:
-        check_heads(path)
-    except PackDamaged as error:
-        return [error.said()]
-    return []

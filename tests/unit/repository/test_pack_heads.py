@@ -11,7 +11,7 @@ from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.repository import Repository
 from app.repository.errors import RepositoryTooNew
-from app.repository.packs import TRAILER_BYTES, parse_trailer
+from app.repository.packs import PACK_HEADER_BYTES, TRAILER_BYTES, parse_trailer
 from app.repository.store import RecordStore
 from app.repository.values import KIB
 from tests.support import independent_reader
@@ -113,6 +113,22 @@ def test_verification_finds_changed_heads_and_repair_writes_them_anew(tmp_path: 
         assert maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
         assert read_back(repository, point.id) == CONTENT
         assert pieces(repository, point.id) == EXPECTED
+
+
+def test_changed_heads_do_not_hide_the_records_behind_a_damaged_one(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        (pack,) = packs(tmp_path)
+        data = bytearray(pack.read_bytes())
+        data[heads_of(pack)[200]] ^= 4
+        data[PACK_HEADER_BYTES + 9] ^= 1
+        pack.write_bytes(bytes(data))
+        maintenance = repository.maintenance
+        report = maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
+        maintenance.repair(report.damaged_packs, cancel=CancelToken())
+        with repository.open_point(point.id) as reader:
+            (damage,) = reader.verify(progress=Progress(), cancel=CancelToken()).damage
+        assert damage.length_bytes == CHUNK, "only what was damaged is lost"
 
 
 def test_a_repository_of_an_older_program_is_written_on_as_it_is(tmp_path: Path, heads_read: list[bytes]) -> None:
