@@ -14,7 +14,7 @@ from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX, PLACE_IN_DISK
 from app.repository.records import Buffer, RecordDecoder
-from app.repository.sequential import ReadAhead
+from app.repository.sequential import SequentialAhead
 from app.repository.sidebyside import WINDOW, Fill, SideBySide
 from app.repository.store import FrameReader, RecordLost
 
@@ -55,7 +55,7 @@ class RepositoryDisk:
         self._lock = threading.Lock()
         self._fill = self._make_fill()
         self._beside = SideBySide(self._make_fill)
-        self._ahead = ReadAhead(self._beside, disk.capacity_bytes)
+        self._ahead = SequentialAhead(self._beside, disk.capacity_bytes)
 
     @property
     def capacity_bytes(self) -> int:

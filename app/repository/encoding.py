@@ -21,9 +21,14 @@ from app.repository.records import (
 
 
 class RecordEncoder:
-    """Compresses and encrypts. Thread: one at a time; each worker has its own."""
+    """Compresses and encrypts. Thread: one at a time; each worker has its own.
+
+    Attributes:
+        level: zstd's.
+    """
 
     def __init__(self, *, frame_bytes: int, level: int, session: SessionCipher | None) -> None:
+        self.level = level
         self._frame_bytes = frame_bytes
         self._compress = zstandard.ZstdCompressor(compression_params=_parameters(frame_bytes, level)).compress
         self._session = session

@@ -5,6 +5,7 @@ compresses it and appends it. Buffers come from a pool that is larger than all t
 worker ever waits for one.
 """
 
+import functools
 import os
 import threading
 import time
@@ -180,19 +181,14 @@ class DiskPipeline:
             return found
 
     def _work(self, source: Iterator[ReadRequest], decoder: RecordDecoder) -> None:
-        encoders: dict[int, RecordEncoder] = {}
+        encoder_of = functools.cache(self._plan.encoder)
         scratch = record_scratch(self._plan.chunk_bytes)
         try:
             while (job := self._next_job(source)) is not None:
                 self._cancel.check()
                 started = time.perf_counter()
                 kept = {} if job.is_whole else self._fill_gaps(job, decoder, scratch)
-                level = self._levels.level
-                encoder = encoders.get(level)
-                if encoder is None:
-                    encoder = encoders[level] = self._plan.encoder(level)
-                digest = self._store(job.buffer, encoder, started, kept)
-                self._levels.packed(level, len(job.buffer))
+                digest = self._store(job.buffer, encoder_of(self._levels.level), started, kept)
                 self._builder.put(job.index, digest)
                 self._pool.append(job.buffer)
                 self._progress.advance(done_bytes=sum(piece.length_bytes for piece in job.pieces))
@@ -219,6 +215,7 @@ class DiskPipeline:
             raise
         self._progress.busy(processing_s=encoded - started, target_s=time.perf_counter() - encoded)
         self._progress.advance(written_bytes=record.length_bytes)
+        self._levels.packed(encoder.level, len(buffer))
         return digest
 
     def _fill_gaps(self, job: _Job, decoder: RecordDecoder, scratch: memoryview) -> _Frames:

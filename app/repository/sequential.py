@@ -12,7 +12,7 @@ _BEGINS_AFTER_BYTES: Final = 512 * 1024
 """So many bytes in one run are no accident: who reads at random hardly ever pays for what he does not want."""
 
 
-class ReadAhead:
+class SequentialAhead:
     """Notices that requests follow each other, and has what comes next decoded before it is asked for.
 
     What was read ahead and is not wanted is dropped. Thread: one at a time.

@@ -83,7 +83,12 @@ def list_vms(connection: Connection) -> list[VmSummary]:
                 vms.append(row)
             else:
                 places.add(row)
-    return sorted((summary_of(row, places) for row in vms), key=lambda vm: (vm.name.casefold(), vm.id))
+    return by_name(summary_of(row, places) for row in vms)
+
+
+def by_name(vms: Iterable[VmSummary]) -> list[VmSummary]:
+    """Return VMs in the order in which an inventory shows them."""
+    return sorted(vms, key=lambda vm: (vm.name.casefold(), vm.id))
 
 
 def read_vm(connection: Connection, vm: VmId) -> VmSummary:

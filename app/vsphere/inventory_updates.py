@@ -14,16 +14,14 @@ from typing import Any, Final
 from pyVmomi import vmodl
 
 from app.domain.vms import VmSummary
-from app.vsphere.inventory import INVENTORY_PATHS, Places, list_vms, summary_of
+from app.vsphere.inventory import INVENTORY_PATHS, Places, by_name, list_vms, summary_of
 from app.vsphere.inventory_xml import HEAD_BYTES, LightReader, LightRow
-from app.vsphere.properties import view_spec
+from app.vsphere.properties import counted, make_view, view_spec
 from app.vsphere.session import Connection, VSphereSession
 
 _PC = vmodl.query.PropertyCollector
 _UPDATES_PER_ANSWER: Final = 1000
 _LONG_BYTES: Final = 1 << 18
-_MOST_ANSWERS: Final = 1000
-"""Of one look: a platform that always has more is not followed any further in it."""
 
 # Depth of the elements in Envelope/Body/…Response/returnval/filterSet/objectSet/changeSet/val/…, one less each.
 _VERSION = 4
@@ -131,18 +129,8 @@ class InventoryWatch:
             return self._session.run(self._look)
 
     def _look(self, connection: Connection) -> list[VmSummary]:
-        following = self._following
-        if following is None or following.generation != connection.generation:
-            following = None
-        self._following = None  # until it is known to be good again
-        if following is not None:
-            try:
-                following.catch_up(connection)
-            except (vmodl.query.InvalidCollectorVersion, vmodl.fault.ManagedObjectNotFound):
-                following = None
-        if following is None:
-            following = _Following.begin(connection)
-            following.catch_up(connection)
+        known, self._following = self._following, None  # until it is known to be good again
+        following = known if known is not None and known.catches_up(connection) else _Following.begin(connection)
         if not following.is_numbered:  # the Go simulator: it may keep changes to itself
             following.end(connection)
             return list_vms(connection)
@@ -154,7 +142,7 @@ class _Following:
     """What is known over one login."""
 
     def __init__(self, connection: Connection, collector: Any, view: Any) -> None:
-        self.generation = connection.generation
+        self._generation = connection.generation
         self._collector, self._view = collector, view
         self._version = ""
         self._rows: dict[str, LightRow] = {}
@@ -163,14 +151,13 @@ class _Following:
 
     @classmethod
     def begin(cls, connection: Connection) -> "_Following":
-        """Let the platform watch everything; it tells at the first look what there is."""
-        content = connection.content
-        view = content.viewManager.CreateContainerView(
-            container=content.rootFolder, type=list(INVENTORY_PATHS), recursive=True
-        )
-        collector = content.propertyCollector.CreatePropertyCollector()
+        """Let the platform watch everything, and take in what there is."""
+        view = make_view(connection.query(), list(INVENTORY_PATHS))
+        collector = connection.content.propertyCollector.CreatePropertyCollector()
         collector.CreateFilter(spec=view_spec(view, INVENTORY_PATHS), partialUpdates=False)
-        return cls(connection, collector, view)
+        begun = cls(connection, collector, view)
+        begun._take_new(connection)
+        return begun
 
     @property
     def is_numbered(self) -> bool:
@@ -182,8 +169,17 @@ class _Following:
         connection.object(type(self._collector), self._collector._moId).DestroyPropertyCollector()
         connection.object(type(self._view), self._view._moId).DestroyView()
 
-    def catch_up(self, connection: Connection) -> None:
-        """Take in what changed since the last time."""
+    def catches_up(self, connection: Connection) -> bool:
+        """Take in what changed since the last time; return False where the platform has forgotten all of it."""
+        if self._generation != connection.generation:
+            return False
+        try:
+            self._take_new(connection)
+        except (vmodl.query.InvalidCollectorVersion, vmodl.fault.ManagedObjectNotFound):
+            return False
+        return True
+
+    def _take_new(self, connection: Connection) -> None:
         for page in self._pages(connection):
             for change in page.changes:
                 self._take(change)
@@ -201,9 +197,8 @@ class _Following:
 
         with ThreadPoolExecutor(1, thread_name_prefix="vsphere-page") as ahead:
             content: bytes | None = ask(self._version)
-            for _ in range(_MOST_ANSWERS):
-                if content is None:
-                    return
+            total = 0
+            while content is not None:
                 reader = UpdateReader.of(content)
                 reader.feed(content[:HEAD_BYTES])
                 # The version comes before the changes: while we read a long answer, the platform writes the next.
@@ -213,6 +208,7 @@ class _Following:
                 page = reader.changes
                 if not page.version:  # nothing is new
                     return
+                total = counted(total, page.changes)
                 self._version = page.version
                 yield page
                 if fetched is not None:
@@ -248,7 +244,7 @@ class _Following:
         for moid, row in self._rows.items():
             if moid not in self._summaries and row.ref.kind == "VirtualMachine":
                 self._summaries[moid] = summary_of(row, self._places)
-        return sorted(self._summaries.values(), key=lambda vm: (vm.name.casefold(), vm.id))
+        return by_name(self._summaries.values())
 
 
 def _update(known: LightRow, change: Change) -> None:

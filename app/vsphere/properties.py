@@ -98,14 +98,19 @@ def read_along(
 @contextlib.contextmanager
 def container_view(query: Query, kinds: list[type[Any]], root: Any = None) -> Iterator[Any]:
     """Make a view of all objects of some types for the time of the block."""
-    view = query.content.viewManager.CreateContainerView(
-        container=root or query.content.rootFolder, type=kinds, recursive=True
-    )
+    view = make_view(query, kinds, root)
     try:
         yield view
     finally:
         with contextlib.suppress(*FOREIGN):
             view.DestroyView()
+
+
+def make_view(query: Query, kinds: list[type[Any]], root: Any = None) -> Any:
+    """Make a view of all objects of some types, which lasts until it is destroyed or the session ends."""
+    return query.content.viewManager.CreateContainerView(
+        container=root or query.content.rootFolder, type=kinds, recursive=True
+    )
 
 
 def view_spec(view: Any, paths: Mapping[type[Any], Sequence[str]]) -> Any:

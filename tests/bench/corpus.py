@@ -17,6 +17,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,26 @@ def make_corpus(folder: Path, *, gib: float, seed: int = 1) -> Corpus:
         manifest.write_text(json.dumps({"parameters": parameters, "changed": pairs}))
     changed = [Extent(*pair) for pair in json.loads(manifest.read_text())["changed"]]
     return Corpus(base, day, clone, tuple(changed), total_bytes(data_extents(base)))
+
+
+def corpus_options(description: str, *, gib: float, folder: Path) -> argparse.Namespace:
+    """Read the arguments of a benchmark that works on the corpus: its size, the rounds, where it is kept."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--size-gib", type=float, default=gib, help="size of the disk images (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=folder, help="where the images are made and kept")
+    parser.add_argument("--no-page", action="store_true", help="print only")
+    return parser.parse_args()
+
+
+def made_elsewhere(options: argparse.Namespace) -> tuple[Path, Corpus]:
+    """Make the corpus in another process, for a child's peak memory begins with its parent's; return where."""
+    images = options.folder / f"images-{options.size_gib:g}"
+    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
+    subprocess.run(make, cwd=Path(__file__).parents[2], check=True)
+    return images, make_corpus(images, gib=options.size_gib)
 
 
 def data_extents(image: Path) -> list[Extent]:

@@ -6,7 +6,6 @@ reads 4 KiB pages at random, cold and warm; all pairs take their turn in every r
 Run by ``./dev bench frames [--size-gib 8] [--rounds 3] [--folder F] [--no-page]``.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -16,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.corpus import Corpus, data_extents, make_corpus
+from tests.bench.corpus import Corpus, corpus_options, data_extents, made_elsewhere
 from tests.bench.page import circumstances, write_section
-from tests.bench.peers import CACHE, ROOT, Contender, Step
+from tests.bench.peers import CACHE, Contender, Step
 from tests.bench.random_reads import our_iops, places
 from tests.bench.repository import remove_all, run, tree_bytes
-from tests.bench.repository_report import Measured, Results
+from tests.bench.repository_report import WARM, Measured, Results
 
 _MIB = 1 << 20
 SIZES = tuple((chunk, frame) for chunk in (1024, 512) for frame in (128, 64, 32))
@@ -77,7 +76,7 @@ def measure(work: Path, corpus: Corpus, images: Path, rounds: int) -> tuple[Resu
             offsets = places(data_extents(corpus.base), number)
             for depth in (1, 16):
                 results.add_iops(contender.name, depth, our_iops(folder, offsets, depth))
-            results.add_iops(contender.name, -16, our_iops(folder, offsets, 16, is_warm=True))
+            results.add_iops(contender.name, WARM, our_iops(folder, offsets, 16, is_warm=True))
             remove_all(work, keep=())
     return results, locators
 
@@ -101,7 +100,7 @@ def table(results: Results, locators: dict[str, list[int]], corpus: Corpus) -> s
         Column("verify, s", median("verify", "inside_s"), ".1f"),
         Column("cold reads/s, depth 1", reads(1), ".0f"),
         Column("depth 16", reads(16), ".0f"),
-        Column("warm, depth 16", reads(-16), ".0f"),
+        Column("warm, depth 16", reads(WARM), ".0f"),
         Column("locator, MiB", lambda _, who: statistics.median(locators[who]) / _MIB, ".1f"),
         Column("peak, MiB", median("full", "peak_bytes", _MIB), ".0f"),
     ]
@@ -120,16 +119,8 @@ def table(results: Results, locators: dict[str, list[int]], corpus: Corpus) -> s
 
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
-    parser = argparse.ArgumentParser(description="Compare sizes of chunks and frames.")
-    parser.add_argument("--size-gib", type=float, default=8, help="size of the disk images (default: 8)")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=CACHE, help="where the images are made and kept")
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    options = parser.parse_args()
-    images = options.folder / f"images-{options.size_gib:g}"
-    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
-    subprocess.run(make, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
-    corpus = make_corpus(images, gib=options.size_gib)
+    options = corpus_options("Compare sizes of chunks and frames.", gib=8, folder=CACHE)
+    images, corpus = made_elsewhere(options)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         results, locators = measure(Path(work), corpus, images, options.rounds)
     text = (

@@ -6,11 +6,9 @@ with the level chosen by what holds the task up, in turn, each time in a reposit
 Run by ``./dev bench packing [--size-gib 2] [--rounds 3] [--folder F] [--no-page]``.
 """
 
-import argparse
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -23,10 +21,10 @@ from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.domain.states import BackupKind
 from app.repository import DiskDraft, PointDraft, RepositorySettings
-from tests.bench.corpus import make_corpus
+from tests.bench.corpus import corpus_options, made_elsewhere
 from tests.bench.disk_files import ImageReader
 from tests.bench.page import circumstances, write_section
-from tests.bench.peers import CACHE, ROOT
+from tests.bench.peers import CACHE
 from tests.bench.repository_job import FACTS, KEY, opened
 
 LINE_BYTES_PER_S = 117e6
@@ -103,16 +101,8 @@ def store(image: Path, folder: Path, *, may_pack_harder: bool) -> Stored:
 
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
-    parser = argparse.ArgumentParser(description="Compare a fixed level with one chosen by bottleneck.")
-    parser.add_argument("--size-gib", type=float, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=CACHE)
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    options = parser.parse_args()
-    images = options.folder / f"images-{options.size_gib:g}"
-    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
-    subprocess.run(make, cwd=ROOT, check=True)
-    corpus = make_corpus(images, gib=options.size_gib)
+    options = corpus_options("Compare a fixed level with one chosen by bottleneck.", gib=2, folder=CACHE)
+    _, corpus = made_elsewhere(options)
     found: dict[str, list[Stored]] = {_FIXED: [], _AUTO: []}
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         for number in range(options.rounds):

@@ -8,18 +8,16 @@ Run by ``./dev bench repository [--size-gib 2] [--rounds 3] [--folder F] [--no-p
 ``.cache/bench`` for the next run, or in the folder.
 """
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.corpus import Corpus, data_extents, make_corpus
+from tests.bench.corpus import Corpus, corpus_options, data_extents, made_elsewhere
 from tests.bench.page import circumstances, write_section
 from tests.bench.peers import CACHE, ROOT, Contender, Step, everybody, install
 from tests.bench.random_reads import bare_iops, nbd_iops, our_iops, places
@@ -121,18 +119,10 @@ def remove_all(work: Path, *, keep: Sequence[Path]) -> None:
 
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
-    parser = argparse.ArgumentParser(description="Measure the repository beside its peers.")
-    parser.add_argument("--size-gib", type=float, default=2, help="size of the disk images (default: 2)")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=CACHE, help="where the images are made and kept")
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    options = parser.parse_args()
+    options = corpus_options("Measure the repository beside its peers.", gib=2, folder=CACHE)
     missing = install()
     started = time.monotonic()
-    images = options.folder / f"images-{options.size_gib:g}"
-    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
-    subprocess.run(make, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
-    corpus = make_corpus(images, gib=options.size_gib)
+    images, corpus = made_elsewhere(options)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         results = measure(Path(work), corpus, images, options.rounds, missing)
     command = f"./dev bench repository --size-gib {options.size_gib:g} --rounds {options.rounds}"

@@ -60,5 +60,7 @@ def test_the_session_of_a_killed_engine_is_ended_by_the_next_one(tmp_path: Path)
         with open_host(home, "a passphrase") as host:
             host.engine.ask(ListVms(platform=stage.platform))
             assert session.closed
-            assert session not in simulator.world.sessions.all()
+            (kept,) = simulator.world.sessions.all()
+            assert kept is not session
+        assert simulator.world.sessions.all() == []
         left.close()

@@ -122,7 +122,7 @@ class PlatformHandlers:
 
     @handles(ListVms)
     def _list_vms(self, query: ListVms) -> tuple[VmSummary, ...]:
-        return tuple(self._inventories.look(query.platform))
+        return self._inventories.look(query.platform)
 
     @handles(DescribeVm)
     def _describe_vm(self, query: DescribeVm) -> VmDetails:

@@ -41,7 +41,7 @@ class Inventories:
         self._kept: dict[PlatformId, _Kept] = {}
         sessions.spares.append(self._give_up)
 
-    def look(self, platform: PlatformId) -> Sequence[VmSummary]:
+    def look(self, platform: PlatformId) -> tuple[VmSummary, ...]:
         """Return every VM of a platform that an operator may choose, and note how many they are.
 
         Raises:

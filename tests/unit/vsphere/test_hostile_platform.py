@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyVmomi import vmodl
@@ -20,9 +21,10 @@ from app.domain.platforms import Platform
 from app.simulator.tls import TlsIdentity
 from app.vsphere import properties
 from app.vsphere.answers import AnswerLimits, AnswerUnusable
+from app.vsphere.inventory_updates import InventoryWatch
 from app.vsphere.inventory_xml import retrieve_light
 from app.vsphere.properties import Query
-from app.vsphere.session import SessionOptions, VSphereSession
+from app.vsphere.session import Connection, SessionOptions, VSphereSession
 from tests.support.listening import listening
 
 LIMITS = AnswerLimits(wire_bytes=8 << 20, content_bytes=8 << 20, depth=200, within_s=1.0, objects=5000)
@@ -227,3 +229,35 @@ def test_an_inventory_of_endless_pages_ends(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(AnswerUnusable, match="objects"):
         list(retrieve_light(Query(stub, content), []))
     assert stub.pages <= LIMITS.objects + 2
+
+
+def test_changes_without_an_end_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(properties, "LIMITS", LIMITS)
+    asked: list[int] = []
+
+    class Stub:
+        """A stub whose property collector always has another change."""
+
+        def invoke_raw(self, *_: object) -> bytes:
+            asked.append(1)
+            return (
+                ENVELOPE + b"<WaitForUpdatesExResponse xmlns='urn:vim25'><returnval><version>%d</version>"
+                b"<truncated>true</truncated></returnval></WaitForUpdatesExResponse></soapenv:Body>"
+                b"</soapenv:Envelope>" % len(asked)
+            )
+
+    class Session:
+        """A session that is good for ever."""
+
+        def run(self, action: Callable[[Any], Any]) -> Any:
+            made = SimpleNamespace(
+                CreatePropertyCollector=lambda: collector, CreateContainerView=lambda **_: collector
+            )
+            content = SimpleNamespace(viewManager=made, propertyCollector=made, rootFolder=None)
+            return action(Connection(Stub(), content, 1))  # type: ignore[arg-type]
+
+    collector = vmodl.query.PropertyCollector("pc", None)
+    monkeypatch.setattr(vmodl.query.PropertyCollector, "CreateFilter", lambda *_, **__: None)
+    with pytest.raises(AnswerUnusable, match="objects"):
+        InventoryWatch(Session()).look()  # type: ignore[arg-type]
+    assert len(asked) <= LIMITS.objects + 2

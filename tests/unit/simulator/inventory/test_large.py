@@ -1,4 +1,4 @@
-"""Thousands of VMs: described on demand, each once."""
+"""Ten thousand VMs: described on demand, each once."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from app.simulator.vm import from_spec
 from app.simulator.vm.config import NewVm, new_config
 from tests.unit.simulator.vm.lab import VmLab
 
-N_VMS = 3_000
+N_VMS = 10_000
 PATHS = [
     "name",
     "runtime.powerState",
