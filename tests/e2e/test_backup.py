@@ -1,7 +1,11 @@
 """Backups over the wire: what is read, what is stored, and that every point is exactly what the snapshot froze."""
 
+from dataclasses import replace
+
 import pytest
 
+from app.bootstrap import host
+from app.bootstrap.host import engine_settings
 from app.cli.demo.stage import Stage
 from app.contract.platforms import UpdatePlatform
 from app.contract.tasks import CancelTask, TaskDetails
@@ -113,7 +117,17 @@ def test_the_documented_states_come_in_their_order(stage: Stage) -> None:
     ]
 
 
-def test_a_lie_of_change_tracking_is_caught_and_the_point_is_exact_all_the_same(stage: Stage) -> None:
+@pytest.fixture
+def wholly_audited(monkeypatch: pytest.MonkeyPatch, open_fresh_stage: OpenStage) -> Stage:
+    """A stage whose audit draws every block: of a sample, nobody knows what it meets."""
+    monkeypatch.setattr(
+        host, "engine_settings", lambda settings: replace(engine_settings(settings), audit_blocks=1000)
+    )
+    return open_fresh_stage()
+
+
+def test_a_lie_of_change_tracking_is_caught_and_the_point_is_exact_all_the_same(wholly_audited: Stage) -> None:
+    stage = wholly_audited
     vm = vm_named(stage, "web-01")
     first = back_up(stage, vm, FULL)
     disk = first.point.disks[0]
