@@ -36,6 +36,7 @@ from app.simulator.storage import (
     SimDatastore,
     SimDisk,
 )
+from app.simulator.storage.naming import EXTENT_SUFFIXES
 from app.simulator.storage.sparse import SparseFile
 
 _PREFIX = "/folder"
@@ -43,7 +44,6 @@ _PIECE_BYTES = 1 << 20
 _DRAINED_BYTES = 16 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-_DATA_FILES = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
 
 
 class Account(Protocol):
@@ -220,7 +220,7 @@ class FolderHandler:
             if disk is not None:
                 stack.enter_context(self._pinned(disk, path))
             # only a pin keeps the file where it is
-            if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(_DATA_FILES)):
+            if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(EXTENT_SUFFIXES)):
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
             if self._ports.is_locked(path):
                 raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
@@ -229,7 +229,7 @@ class FolderHandler:
 
     @staticmethod
     def _pinned(disk: SimDisk, path: DatastorePath) -> AbstractContextManager[None]:
-        if not path.name.endswith(_DATA_FILES):
+        if not path.name.endswith(EXTENT_SUFFIXES):
             return disk.pinned()
         return disk.pinned(by=Door.FOLDER, against=Door.NFC)
 

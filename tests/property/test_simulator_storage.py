@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.domain.extents import Extent, clip, complement, normalize
+from app.domain.extents import Extent, clip, complement, normalize, subtract
 from app.simulator.nfc.resources import allocation_bitmap
 from app.simulator.storage import (
     GRAIN_BYTES,
@@ -22,9 +23,10 @@ from app.simulator.storage import (
     DiskStore,
     SimDatastore,
     SimDisk,
+    deltas,
     read_segments,
 )
-from app.simulator.storage.grains import grain_count, mask_extents, runs
+from app.simulator.storage.grains import GrainSet, grain_count, mask_extents, runs
 from app.simulator.storage.sparse import SparseFile
 
 CAPACITY = GRAIN_BYTES * 7 + 512 * 3
@@ -47,8 +49,12 @@ class Moment:
 class DiskMachine(RuleBasedStateMachine):
     """A VM's disk with snapshots that are taken, removed and reverted, compared with a byte array."""
 
+    largest_of_the_older_format = CAPACITY
+
     def __init__(self) -> None:
         super().__init__()
+        self.formats = mock.patch.object(deltas, "_LARGEST_COWD_BYTES", self.largest_of_the_older_format)
+        self.formats.start()
         self.directory = Path(tempfile.mkdtemp(prefix="standfast-"))
         self.datastore = SimDatastore("ds", self.directory, 1 << 34)
         self.store = DiskStore({"ds": self.datastore})
@@ -158,14 +164,52 @@ class DiskMachine(RuleBasedStateMachine):
         assert buffer == self.oracle[700:]
 
     def teardown(self) -> None:
+        self.formats.stop()
         self.store.close()
         shutil.rmtree(self.directory)
 
 
+class SeSparseMachine(DiskMachine):
+    """The same with deltas of the newer format."""
+
+    largest_of_the_older_format = 0
+
+
+QUICK = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 TestDiskAgainstBytes = DiskMachine.TestCase
-TestDiskAgainstBytes.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestDiskAgainstBytes.settings = QUICK
+TestSeSparseAgainstBytes = SeSparseMachine.TestCase
+TestSeSparseAgainstBytes.settings = QUICK
+
+FAR = 1 << 30  # grains: a disk of 62 TiB has fewer
+spans = st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 200_000)), max_size=6)
+
+
+@given(mine=spans, theirs=spans, looked_at=st.integers(0, FAR))
+def test_a_set_of_grains_is_a_set(
+    mine: list[tuple[int, int]], theirs: list[tuple[int, int]], looked_at: int
+) -> None:
+    def made(of: list[tuple[int, int]]) -> tuple[GrainSet, list[Extent]]:
+        grains = GrainSet()
+        for first, length in of:
+            grains.add(first, first + length)
+        return grains, normalize(Extent(first, length) for first, length in of)
+
+    def as_extents(grains: GrainSet) -> list[Extent]:
+        return normalize(Extent(first, end - first) for first, end in grains.spans())
+
+    (left, left_oracle), (right, right_oracle) = made(mine), made(theirs)
+    assert as_extents(left) == left_oracle
+    assert as_extents(left | right) == normalize([*left_oracle, *right_oracle])
+    assert as_extents(left - right) == subtract(left_oracle, right_oracle)
+    assert len(left) == sum(extent.length_bytes for extent in left_oracle)
+    near = [*(first for first, _ in mine), looked_at]
+    for first in near:
+        told = left.mask(first, first + 300).tolist()
+        assert told == [any(e.start <= grain < e.end for e in left_oracle) for grain in range(first, first + 300)]
+    capacity = FAR * GRAIN_BYTES
+    oracle = clip([Extent(e.start * GRAIN_BYTES, e.length_bytes * GRAIN_BYTES) for e in left_oracle], capacity)
+    assert left.extents(capacity) == oracle
 
 
 @pytest.fixture

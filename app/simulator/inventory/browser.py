@@ -14,6 +14,7 @@ from app.simulator.inventory.index import DatacenterParts
 from app.simulator.objects import SimObject
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDatastore, StorageError
+from app.simulator.storage.naming import DATA_SUFFIXES, EXTENT_SUFFIXES
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import World, WorldObject
 
@@ -28,7 +29,6 @@ _KINDS: tuple[tuple[str, type[_browser.Query], type[_browser.FileInfo]], ...] = 
     (".vmsn", _browser.VmSnapshotQuery, _browser.VmSnapshotInfo),
 )
 _RESULTS: Any = VmomiSupport.GetVmodlType("vim.host.DatastoreBrowser.SearchResults[]")
-_EXTENTS = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk", "-sesparse.vmdk")
 
 
 class DatastoreBrowser(WorldObject):
@@ -138,7 +138,7 @@ def _kind_of(entry: Path, spec: SearchSpec) -> type[_browser.FileInfo] | None:
     if entry.is_dir():
         is_wanted = not wanted or _browser.FolderQuery in wanted
         return _browser.FolderInfo if is_wanted else None
-    if entry.name.endswith(_EXTENTS):
+    if entry.name.endswith(EXTENT_SUFFIXES):
         return None if wanted else _browser.FileInfo
     for suffix, query, info in _KINDS:
         if entry.name.endswith(suffix):
@@ -150,10 +150,10 @@ def _size_bytes(storage: SimDatastore, entry: Path) -> int:
     """Return the size of a file; a disk's is the space that it takes."""
     if entry.is_dir():
         return 0
-    if not entry.name.endswith(".vmdk") or entry.name.endswith(_EXTENTS):
+    if not entry.name.endswith(".vmdk") or entry.name.endswith(EXTENT_SUFFIXES):
         return entry.stat().st_size
     stem = entry.name.removesuffix(".vmdk")
-    for suffix in ("-flat.vmdk", "-delta.vmdk"):
+    for suffix in DATA_SUFFIXES:
         data = entry.with_name(stem + suffix)
         if data.exists():
             try:

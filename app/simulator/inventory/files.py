@@ -11,11 +11,11 @@ from app.simulator.calls import Call
 from app.simulator.inventory.datastore import Datastore
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk
+from app.simulator.storage.naming import EXTENT_SUFFIXES
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import WorldObject
 
 _PRIVILEGE = "Datastore.FileManagement"
-_EXTENTS = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
 
 
 def locate(manager: WorldObject, call: Call, text: str) -> tuple[Datastore, DatastorePath]:
@@ -40,7 +40,7 @@ def _file(datastore: Datastore, path: DatastorePath) -> Path:
 
 
 def _is_disk(path: DatastorePath) -> bool:
-    return path.name.endswith(".vmdk") and not path.name.endswith(_EXTENTS)
+    return path.name.endswith(".vmdk") and not path.name.endswith(EXTENT_SUFFIXES)
 
 
 class FileManager(WorldObject):

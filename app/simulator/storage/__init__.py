@@ -7,13 +7,14 @@ copies, deletes by path), :class:`SimDisk` (one disk of a chain; ``chains.py`` b
 Files of a disk ``x``:
 
 * ``x.vmdk``: descriptor, text (``descriptor.py``); ``x-flat.vmdk``: the disk byte by byte, sparse;
-* ``x-000001.vmdk`` and ``x-000001-delta.vmdk``: a snapshot's child, which holds only the 64 KiB grains that were
-  written (``layers.py``); qemu-img reads whole chains through the descriptors;
+* ``x-000001.vmdk`` and ``x-000001-delta.vmdk``, of a disk above 2 TB ``x-000001-sesparse.vmdk``: a snapshot's
+  child, which holds only the 64 KiB grains that were written (``layers.py``, ``deltas.py``); qemu-img reads whole
+  chains through the descriptors;
 * ``x-ctk.vmdk``: when each grain was last written (``tracking.py``).
 
 Invariants: a disk with children never changes; a child's parent content id is its parent's content id; a grain is
-marked as held only after its data are written; space is booked before it is written. The tables are memory-mapped,
-so a killed process loses nothing (a lost machine may).
+marked as held only after its data are written; space is booked before it is written. What says so is in the files
+at once, so a killed process loses nothing (a lost machine may).
 
 Threads and locks: everything may be called from any thread. Each chain has one lock; the lock of the open disks
 (``open_disks.py``) comes before it. Readers of a chain's files outside the lock hold a pin; merging waits for
@@ -33,6 +34,7 @@ from app.simulator.storage.errors import (
     DiskFrozen,
     DiskInUse,
     DiskNotFound,
+    DiskTooLarge,
     HostNotServing,
     InvalidDatastorePath,
     StorageError,
@@ -59,6 +61,7 @@ __all__ = [
     "DiskInUse",
     "DiskNotFound",
     "DiskStore",
+    "DiskTooLarge",
     "Door",
     "HostNotServing",
     "InvalidDatastorePath",

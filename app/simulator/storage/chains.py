@@ -2,12 +2,13 @@
 
 from app.simulator.storage import files
 from app.simulator.storage.datastore import DatastorePath
+from app.simulator.storage.deltas import delta_kind
 from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor
 from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import DiskFrozen
-from app.simulator.storage.grains import GRAIN_BYTES, grain_count
+from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
-from app.simulator.storage.naming import geometry_ddb, stem
+from app.simulator.storage.naming import DELTA_SUFFIXES, TRACKING_SUFFIX, geometry_ddb, stem
 from app.simulator.storage.open_disks import OpenDisks
 from app.simulator.storage.tracking import ChangeTracking
 
@@ -25,20 +26,22 @@ class Chains:
         """Do :meth:`SimDisk.branch`."""
         with self._disks.lock, parent.family.lock:
             path, datastore = self._disks.place(path)
+            delta = delta_kind(parent.capacity_bytes)
             descriptor = Descriptor(
                 cid=self._disks.names.cid(),
                 capacity_bytes=parent.capacity_bytes,
-                extent_file=f"{stem(path)}-delta.vmdk",
-                is_delta=True,
+                extent_file=f"{stem(path)}{DELTA_SUFFIXES[delta]}",
+                delta=delta,
                 ddb={"longContentID": self._disks.names.long_id(), "virtualHWVersion": "19"},
             )
             extent = path.sibling(descriptor.extent_file)
             self._disks.claim(datastore, path, extent)
             datastore.book(extent.relative, GRAIN_BYTES)
-            layer = DeltaLayer.create(datastore.resolve(extent), parent.capacity_bytes)
+            with datastore.giving_back(extent.relative):
+                layer = DeltaLayer.create(datastore.resolve(extent), parent.capacity_bytes)
             tracking: ChangeTracking | None = None
             if parent.tracking is not None:
-                descriptor.track_file = f"{stem(path)}-ctk.vmdk"
+                descriptor.track_file = f"{stem(path)}{TRACKING_SUFFIX}"
                 track_file = datastore.resolve(path.sibling(descriptor.track_file))
                 tracking = parent.tracking.copy(track_file, self._disks.names.random)
             child = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
@@ -52,11 +55,10 @@ class Chains:
             if parent is None or parent.children != [child]:
                 raise DiskFrozen(f"{child.path} cannot be merged: it has no parent of its own")
             child.wait_until_unpinned([parent, child, *child.descendants()], wait_s)
-            held = child.layer.held(0, grain_count(child.capacity_bytes)).copy()
             if parent.thin:
-                new = held & ~parent.layer.held(0, len(held))
-                parent.datastore.book(parent.extent_path.relative, int(new.sum()) * GRAIN_BYTES)
-            files.copy_held(child, parent, held)
+                new = child.layer.held - parent.layer.held
+                parent.datastore.book(parent.extent_path.relative, len(new) * GRAIN_BYTES)
+            files.copy_held(child, parent)
             self._inherit_tracking(child, parent)
             parent.descriptor.cid = child.descriptor.cid
             parent.children = list(child.children)
@@ -74,7 +76,7 @@ class Chains:
         """Do :meth:`SimDisk.enable_tracking`."""
         with self._disks.lock, disk.family.lock:
             if disk.tracking is None:
-                disk.descriptor.track_file = f"{stem(disk.path)}-ctk.vmdk"
+                disk.descriptor.track_file = f"{stem(disk.path)}{TRACKING_SUFFIX}"
                 track_path = disk.tracking_path
                 assert track_path is not None
                 file = disk.datastore.resolve(track_path)
@@ -127,7 +129,7 @@ class Chains:
         self._disks.drop_tracking(parent)
         if child.tracking is None:
             return
-        parent.descriptor.track_file = f"{stem(parent.path)}-ctk.vmdk"
+        parent.descriptor.track_file = f"{stem(parent.path)}{TRACKING_SUFFIX}"
         track_path = parent.tracking_path
         assert track_path is not None
         file = parent.datastore.resolve(track_path)

@@ -2,13 +2,14 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from app.core.privatefiles import make_private_folders, write_private
-from app.simulator.storage.errors import DatastoreFull, InvalidDatastorePath
+from app.simulator.storage.errors import DatastoreFull, InvalidDatastorePath, StorageError
 from app.simulator.storage.sparse import allocated_bytes
 
 DatastoreKind = Literal["VMFS", "NFS", "vsan"]
@@ -168,6 +169,15 @@ class SimDatastore:
         """Release all space of a file."""
         with self._lock:
             self._used -= self._booked.pop(relative, 0)
+
+    @contextmanager
+    def giving_back(self, relative: str) -> Iterator[None]:
+        """Release all space of a file when it cannot be made inside the block."""
+        try:
+            yield
+        except (StorageError, OSError):
+            self.release(relative)
+            raise
 
     def booked_bytes(self, relative: str) -> int:
         """Return the space that one file has booked."""

@@ -5,15 +5,18 @@ Written the way ESXi writes them and readable by qemu-img. ``version=1`` always:
 
 import re
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 from app.simulator.storage.errors import DiskCorrupt
 
 SECTOR_BYTES = 512
 NO_PARENT = "ffffffff"
 
+DeltaKind = Literal["vmfsSparse", "seSparse"]
+
+_DELTAS: dict[str, DeltaKind] = {"VMFSSPARSE": "vmfsSparse", "SESPARSE": "seSparse"}
 _SETTING = re.compile(r'(?P<key>[\w.]+)\s*=\s*"?(?P<value>[^"]*)"?')
-_EXTENT = re.compile(r'RW (?P<sectors>\d+) (?P<kind>VMFS|VMFSSPARSE) "(?P<file>[^"]+)"')
+_EXTENT = re.compile(r'RW (?P<sectors>\d+) (?P<kind>VMFS|VMFSSPARSE|SESPARSE) "(?P<file>[^"]+)"')
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +27,8 @@ class Descriptor:
     """Content id, 8 hex digits; a child names its parent's."""
     capacity_bytes: int
     extent_file: str
-    is_delta: bool = False
+    delta: DeltaKind | None = None
+    """The format of a delta; None for a flat file."""
     parent_cid: str = NO_PARENT
     parent_hint: str | None = None
     """Path of the parent's descriptor, relative to this one's directory."""
@@ -35,7 +39,7 @@ class Descriptor:
 
     def format(self) -> str:
         """Write the descriptor."""
-        kind, extent_kind = ("vmfsSparse", "VMFSSPARSE") if self.is_delta else ("vmfs", "VMFS")
+        kind = self.delta or "vmfs"
         lines = [
             "# Disk DescriptorFile",
             "version=1",
@@ -47,7 +51,7 @@ class Descriptor:
         if self.parent_hint is not None:
             lines.append(f'parentFileNameHint="{self.parent_hint}"')
         sectors = self.capacity_bytes // SECTOR_BYTES
-        lines += ["", "# Extent description", f'RW {sectors} {extent_kind} "{self.extent_file}"', ""]
+        lines += ["", "# Extent description", f'RW {sectors} {kind.upper()} "{self.extent_file}"', ""]
         if self.track_file is not None:
             lines += ["# Change Tracking File", f'changeTrackPath="{self.track_file}"', ""]
         lines += ["# The Disk Data Base", "#DDB", ""]
@@ -76,7 +80,7 @@ class Descriptor:
             cid=settings["CID"],
             capacity_bytes=int(extent["sectors"]) * SECTOR_BYTES,
             extent_file=extent["file"],
-            is_delta=extent["kind"] == "VMFSSPARSE",
+            delta=_DELTAS.get(extent["kind"]),
             parent_cid=settings.get("parentCID", NO_PARENT),
             parent_hint=settings.get("parentFileNameHint"),
             track_file=settings.get("changeTrackPath"),

@@ -9,7 +9,7 @@ from app.domain.extents import Extent
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
 from app.simulator.storage.errors import ChangeIdUnknown, DiskClosed, DiskFrozen, DiskInUse
-from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
+from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_span, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
 from app.simulator.storage.pins import Door, Family, Pins
 from app.simulator.storage.segments import Segment, joined, read_segments
@@ -149,7 +149,7 @@ class SimDisk:
 
     @property
     def extent_path(self) -> DatastorePath:
-        """The path of its data file: ``[ds] x/x-flat.vmdk`` or ``[ds] x/x-000001-delta.vmdk``."""
+        """The path of its data file: ``[ds] x/x-flat.vmdk`` or ``[ds] x/x-000001-delta.vmdk``, for instance."""
         return self.path.sibling(self.descriptor.extent_file)
 
     @property
@@ -205,7 +205,7 @@ class SimDisk:
             yield Segment(self.layer.file, self.layer.data_offset + offset, length_bytes)
             return
         first, end = grain_span(offset, length_bytes)
-        for start, stop, is_held in runs(self.layer.held(first, end)):
+        for start, stop, is_held in runs(self.layer.held.mask(first, end)):
             left = max(offset, (first + start) * GRAIN_BYTES)
             right = min(offset + length_bytes, (first + stop) * GRAIN_BYTES)
             if is_held:
@@ -231,7 +231,7 @@ class SimDisk:
             if self.children:
                 raise DiskFrozen(f"{self.path} is the parent of {self.children[0].path}")
             first, end = grain_span(offset, n_bytes)
-            self._book(~self.layer.held(first, end))
+            self._book(~self.layer.held.mask(first, end))
             if self.parent is not None:
                 self._copy_up(offset, offset + n_bytes)
             self.layer.file.write(self.layer.data_offset + offset, data)
@@ -243,13 +243,10 @@ class SimDisk:
     def allocated_areas(self) -> list[Extent]:
         """Return what any disk of the chain down from this one holds, at the granularity of grains."""
         with self.family.lock:
-            n_grains = grain_count(self.capacity_bytes)
-            mask = self.layer.held(0, n_grains).copy()
-            disk = self.parent
-            while disk is not None:
-                mask |= disk.layer.held(0, n_grains)
-                disk = disk.parent
-            return mask_extents(mask, self.capacity_bytes)
+            held = self.layer.held
+            for disk in self.chain()[1:]:
+                held |= disk.layer.held
+            return held.extents(self.capacity_bytes)
 
     def changed_areas(self, change_id: str, start: int = 0) -> list[Extent]:
         """Return what was written since a change id, or with ``*`` what is allocated, from byte ``start`` on.
@@ -397,7 +394,7 @@ class SimDisk:
             partial.add(end // GRAIN_BYTES)
         assert self.parent is not None
         for grain in partial:
-            if not self.layer.held(grain, grain + 1)[0]:
+            if not self.layer.held.mask(grain, grain + 1)[0]:
                 offset = grain * GRAIN_BYTES
                 content = self.parent.read(offset, min(GRAIN_BYTES, self.capacity_bytes - offset))
                 self.layer.file.write(self.layer.data_offset + offset, content)

@@ -38,6 +38,14 @@ class DatastoreFull(StorageError):
         self.needed_bytes = needed_bytes
 
 
+class DiskTooLarge(StorageError):
+    """The file system below the datastore holds no file of this size."""
+
+    def __init__(self, name: str, size_bytes: int) -> None:
+        super().__init__(f"the file system below the datastore holds no file of {size_bytes} bytes ({name})")
+        self.size_bytes = size_bytes
+
+
 class DiskFrozen(StorageError):
     """The disk is the parent of another one, so that it must not change."""
 

@@ -9,7 +9,7 @@ from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
 from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import DiskCorrupt, DiskNotFound, StorageError
-from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, runs
+from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
 from app.simulator.storage.tracking import ChangeTracking
 
@@ -70,13 +70,13 @@ def open_files(
 
 
 def _open_layer(data: Path, descriptor: Descriptor) -> FlatLayer | DeltaLayer:
-    kind = DeltaLayer if descriptor.is_delta else FlatLayer
+    kind = FlatLayer if descriptor.delta is None else DeltaLayer
     return kind.open(data, descriptor.capacity_bytes)
 
 
 def correct_booking(disk: SimDisk) -> None:
     """Book for a disk what it takes on its datastore."""
-    held = int(disk.layer.held(0, grain_count(disk.capacity_bytes)).sum()) * GRAIN_BYTES
+    held = len(disk.layer.held) * GRAIN_BYTES
     tables = GRAIN_BYTES if disk.parent is not None else 0
     disk.datastore.set_booking(disk.extent_path.relative, held + tables if disk.thin else disk.capacity_bytes)
 
@@ -96,13 +96,12 @@ def reopening(disk: SimDisk) -> Iterator[None]:
             disk.tracking = ChangeTracking(disk.datastore.resolve(track_path), disk.capacity_bytes)
 
 
-def copy_held(child: SimDisk, parent: SimDisk, held: Mask) -> None:
+def copy_held(child: SimDisk, parent: SimDisk) -> None:
     """Copy the grains that a child holds into its parent."""
-    for start, stop, is_held in runs(held):
-        if is_held:
-            offset = start * GRAIN_BYTES
-            length = min(stop * GRAIN_BYTES, child.capacity_bytes) - offset
-            child.layer.file.copy_to(
-                child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
-            )
-            parent.layer.hold(start, stop)
+    for start, stop in child.layer.held.spans():
+        offset = start * GRAIN_BYTES
+        length = min(stop * GRAIN_BYTES, child.capacity_bytes) - offset
+        child.layer.file.copy_to(
+            child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
+        )
+        parent.layer.hold(start, stop)

@@ -2,10 +2,19 @@
 
 import uuid
 from random import Random
+from typing import Final
 
 from app.simulator.storage.datastore import DatastorePath
-from app.simulator.storage.descriptor import Geometry
+from app.simulator.storage.descriptor import DeltaKind, Geometry
 from app.simulator.storage.errors import DiskNotFound
+
+FLAT_SUFFIX: Final = "-flat.vmdk"
+DELTA_SUFFIXES: Final[dict[DeltaKind, str]] = {"vmfsSparse": "-delta.vmdk", "seSparse": "-sesparse.vmdk"}
+TRACKING_SUFFIX: Final = "-ctk.vmdk"
+DATA_SUFFIXES: Final = (FLAT_SUFFIX, *DELTA_SUFFIXES.values())
+"""Ends of the names of files that hold the data of a disk."""
+EXTENT_SUFFIXES: Final = (*DATA_SUFFIXES, TRACKING_SUFFIX)
+"""Ends of the names of all files of a disk that are not its descriptor."""
 
 
 class DiskNames:

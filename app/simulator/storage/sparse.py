@@ -9,6 +9,7 @@ from typing import Self
 
 from app.core.privatefiles import open_private
 from app.domain.extents import Extent
+from app.simulator.storage.errors import DiskTooLarge
 
 _COPY_BYTES = 4 << 20
 
@@ -28,6 +29,7 @@ class SparseFile:
 
         Raises:
             FileExistsError: it is to be created and is there already.
+            DiskTooLarge: the file system holds no file of this size; none is left.
             OSError: it cannot be opened.
         """
         self.path = path
@@ -36,7 +38,7 @@ class SparseFile:
         self._lock = threading.Lock()
         if create_bytes is not None:
             _mark_sparse(self._fd)
-            os.ftruncate(self._fd, create_bytes)
+            self._set_first_size(create_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +120,16 @@ class SparseFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def _set_first_size(self, size_bytes: int) -> None:
+        try:
+            os.ftruncate(self._fd, size_bytes)
+        except OSError as error:
+            self.close()
+            self.path.unlink()
+            if error.errno not in (errno.EFBIG, errno.EINVAL):
+                raise
+            raise DiskTooLarge(self.path.name, size_bytes) from error
 
     def _posix_ranges(self, size_bytes: int) -> list[Extent] | None:
         seek_data, seek_hole = getattr(os, "SEEK_DATA", None), getattr(os, "SEEK_HOLE", None)

@@ -10,11 +10,12 @@ from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import DiskCorrupt, DiskFrozen, StorageError
 from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import FlatLayer
-from app.simulator.storage.naming import DiskNames, stem
+from app.simulator.storage.naming import DELTA_SUFFIXES, FLAT_SUFFIX, TRACKING_SUFFIX, DiskNames, stem
 from app.simulator.storage.open_disks import OpenDisks
 from app.simulator.storage.sparse import move_file
 
-_LARGEST_BYTES = 2_000 << 30
+_LARGEST_BYTES = 62 << 40
+"""What vSphere allows."""
 
 
 class DiskStore:
@@ -48,7 +49,7 @@ class DiskStore:
 
         Args:
             path: of the descriptor, ``[ds] dir/x.vmdk``.
-            capacity_bytes: a multiple of 512, below 2,000 GiB.
+            capacity_bytes: a multiple of 512, 62 TiB at most.
             thin: False books the whole capacity at once.
             adapter: ``ddb.adapterType``.
             disk_uuid: hex digits in any grouping; None makes one.
@@ -56,6 +57,7 @@ class DiskStore:
         Raises:
             DiskExists: something is at the path already.
             DatastoreFull: a thick disk does not fit.
+            DiskTooLarge: the file system below the datastore holds no such file.
             ValueError: the capacity is out of range.
         """
         if capacity_bytes <= 0 or capacity_bytes % SECTOR_BYTES or capacity_bytes > _LARGEST_BYTES:
@@ -65,14 +67,15 @@ class DiskStore:
             descriptor = Descriptor(
                 cid=self._disks.names.cid(),
                 capacity_bytes=capacity_bytes,
-                extent_file=f"{stem(path)}-flat.vmdk",
+                extent_file=f"{stem(path)}{FLAT_SUFFIX}",
                 ddb=self._disks.names.ddb(capacity_bytes, adapter, disk_uuid, thin=thin),
             )
             extent = path.sibling(descriptor.extent_file)
             self._disks.claim(datastore, path, extent)
             if not thin:
                 datastore.book(extent.relative, capacity_bytes)
-            layer = FlatLayer.create(datastore.resolve(extent), capacity_bytes)
+            with datastore.giving_back(extent.relative):
+                layer = FlatLayer.create(datastore.resolve(extent), capacity_bytes)
             disk = SimDisk(self._chains, datastore, path, descriptor, layer, None, None)
             self._disks.save_new(disk)
             return disk
@@ -132,8 +135,8 @@ class DiskStore:
         with self._disks.lock, disk.family.lock:
             path, datastore = self._disks.place(target)
             disk.wait_until_unpinned([disk, *disk.descendants()], PIN_WAIT_S)
-            suffix = "-delta" if disk.parent is not None else "-flat"
-            extent = path.sibling(f"{stem(path)}{suffix}.vmdk")
+            delta = disk.descriptor.delta
+            extent = path.sibling(stem(path) + (FLAT_SUFFIX if delta is None else DELTA_SUFFIXES[delta]))
             self._disks.claim(datastore, path, extent)
             old_extent, old_tracking, old_store = disk.extent_path, disk.tracking_path, disk.datastore
             booked = old_store.booked_bytes(old_extent.relative)
@@ -141,7 +144,7 @@ class DiskStore:
             with files.reopening(disk):
                 move_file(old_store.resolve(old_extent), datastore.resolve(extent))
                 if old_tracking is not None:
-                    tracking = path.sibling(f"{stem(path)}-ctk.vmdk")
+                    tracking = path.sibling(f"{stem(path)}{TRACKING_SUFFIX}")
                     move_file(old_store.resolve(old_tracking), datastore.resolve(tracking))
                     disk.descriptor.track_file = tracking.name
                 old_store.release(old_extent.relative)

@@ -3,13 +3,15 @@ r"""Changed block tracking: when each grain of a disk was last written.
 The file ``x-ctk.vmdk`` next to the disk: a header of 512 bytes (magic ``SFCTKv1\0``, u32 sequence, u32 flags, u64
 grains, 52 ASCII bytes of generation, little-endian), then one u32 per grain: the sequence number in force when it
 was last written, 0 for never since tracking began. It is mapped into memory, so it survives the death of the
-process. A change id ``<generation>/<n>`` names the moment when the sequence became n: everything written
-afterwards bears a number of at least n.
+process; pages of it that nothing was ever noted in are holes, and are not looked at. A change id
+``<generation>/<n>`` names the moment when the sequence became n: everything written afterwards bears a number of
+at least n.
 """
 
 import mmap
 import struct
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -17,15 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.change_id import ChangeId
-from app.domain.extents import Extent
+from app.domain.extents import Extent, normalize
 from app.simulator.storage.errors import ChangeIdUnknown, DiskCorrupt
-from app.simulator.storage.grains import GRAIN_BYTES, grain_count, grain_span, mask_extents
+from app.simulator.storage.grains import GRAIN_BYTES, GrainSet, grain_count, grain_span, mask_extents
 from app.simulator.storage.sparse import SparseFile
 
 _HEADER = struct.Struct("<8sIIQ52s")
 _HEADER_BYTES = 512
 _MAGIC = b"SFCTKv1\0"
 _STALE = 1
+_STAMP_BYTES = 4
+_STAMPS_PER_PAGE = 1024
 
 
 class ChangeTracking:
@@ -47,7 +51,7 @@ class ChangeTracking:
         self._capacity = capacity_bytes
         self._file = SparseFile(path)
         n_grains = grain_count(capacity_bytes)
-        if self._file.size_bytes() != _HEADER_BYTES + 4 * n_grains:
+        if self._file.size_bytes() != _HEADER_BYTES + _STAMP_BYTES * n_grains:
             self._file.close()
             raise DiskCorrupt(f"{path.name} does not belong to a disk of {capacity_bytes} bytes")
         self._map = mmap.mmap(self._file.fileno(), 0)
@@ -60,13 +64,17 @@ class ChangeTracking:
         self._stamps: npt.NDArray[np.uint32] = np.frombuffer(
             self._map, dtype="<u4", count=n_grains, offset=_HEADER_BYTES
         )
+        self._touched = GrainSet()
+        for data in self._file.data_ranges():
+            first = max(0, data.start - _HEADER_BYTES) // _STAMP_BYTES
+            self._touch(first, max(first, -(-(data.end - _HEADER_BYTES) // _STAMP_BYTES)))
 
     @classmethod
     def create(cls, path: Path, capacity_bytes: int, random: Random) -> "ChangeTracking":
         """Begin tracking with a new generation, replacing what is there."""
         path.unlink(missing_ok=True)
         n_grains = grain_count(capacity_bytes)
-        with SparseFile(path, create_bytes=_HEADER_BYTES + 4 * n_grains) as file:
+        with SparseFile(path, create_bytes=_HEADER_BYTES + _STAMP_BYTES * n_grains) as file:
             file.write(0, _pack(1, 0, n_grains, _new_generation(random)))
         return cls(path, capacity_bytes)
 
@@ -80,7 +88,9 @@ class ChangeTracking:
             return ChangeTracking.create(path, self._capacity, random)
         path.unlink(missing_ok=True)
         with SparseFile(path, create_bytes=len(self._map)) as file:
-            file.write(0, self._map[:])
+            file.write(0, self._map[:_HEADER_BYTES])
+            for first, end in self._touched_spans():
+                file.write(_HEADER_BYTES + first * _STAMP_BYTES, self._stamps[first:end].tobytes())
         return ChangeTracking(path, self._capacity)
 
     @property
@@ -117,6 +127,7 @@ class ChangeTracking:
         """Note that a range was written."""
         first, end = grain_span(offset, length_bytes)
         self._stamps[first:end] = self._sequence
+        self._touch(first, end)
 
     def changed_since(self, change_id: str, start: int = 0) -> list[Extent]:
         """Return the areas written since a change id, from byte ``start`` on, at the granularity of grains.
@@ -132,8 +143,13 @@ class ChangeTracking:
             raise ChangeIdUnknown(f"{change_id} is not of the generation {self._generation}")
         if not 1 <= since.sequence <= self._sequence:
             raise ChangeIdUnknown(f"{change_id} is newer than {self.change_id()}")
-        first = start // GRAIN_BYTES
-        return mask_extents(self._stamps[first:] >= since.sequence, self._capacity, first)
+        wanted = start // GRAIN_BYTES
+        changed: list[Extent] = []
+        for first, end in self._touched_spans():
+            begin = max(first, wanted)
+            if begin < end:
+                changed += mask_extents(self._stamps[begin:end] >= since.sequence, self._capacity, begin)
+        return normalize(changed)
 
     def close(self) -> None:
         """Close the file."""
@@ -141,6 +157,14 @@ class ChangeTracking:
             self._stamps = np.zeros(0, dtype=np.uint32)
             self._map.close()
         self._file.close()
+
+    def _touch(self, first: int, end: int) -> None:
+        self._touched.add(first // _STAMPS_PER_PAGE, -(-end // _STAMPS_PER_PAGE))
+
+    def _touched_spans(self) -> Iterator[tuple[int, int]]:
+        """Yield the stamps that may not be 0, as (first, behind the last)."""
+        for first, end in self._touched.spans():
+            yield first * _STAMPS_PER_PAGE, min(end * _STAMPS_PER_PAGE, len(self._stamps))
 
     def _save_header(self) -> None:
         header = _pack(self._sequence, self._flags, len(self._stamps), self._generation)

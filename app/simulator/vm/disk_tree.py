@@ -7,7 +7,7 @@ from pyVmomi import vim
 
 from app.domain.extents import Extent, normalize, subtract
 from app.simulator.storage import DatastorePath, DiskStore, SimDisk
-from app.simulator.storage.grains import grain_count, mask_extents
+from app.simulator.storage.naming import DATA_SUFFIXES
 from app.simulator.vm.values import Device
 
 _device = vim.vm.device
@@ -176,8 +176,7 @@ def _held_by_deltas(leaf: SimDisk) -> list[Extent]:
     held: list[Extent] = []
     for disk in leaf.chain()[:-1]:
         with disk.family.lock:
-            mask = disk.layer.held(0, grain_count(disk.capacity_bytes))
-            held += mask_extents(mask, disk.capacity_bytes)
+            held += disk.layer.held.extents(disk.capacity_bytes)
     return normalize(held)
 
 
@@ -188,8 +187,7 @@ def next_delta_path(disk: SimDisk) -> DatastorePath:
     number = next(
         number
         for number in range(1, 1_000_000)
-        if not (directory / f"{stem}-{number:06}.vmdk").exists()
-        and not (directory / f"{stem}-{number:06}-delta.vmdk").exists()
+        if not any((directory / f"{stem}-{number:06}{suffix}").exists() for suffix in (".vmdk", *DATA_SUFFIXES))
     )
     return disk.path.sibling(f"{stem}-{number:06}.vmdk")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pyVmomi import vim
 
 from app.simulator.storage import SimDisk
+from app.simulator.storage.descriptor import DeltaKind
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.devices import disk_summary
 from app.simulator.vm.machine import Machine
@@ -13,6 +14,7 @@ from app.simulator.vm.values import Device, changed, disks_of, replaced
 _device = vim.vm.device
 DatastoreRef = Callable[[str], vim.Datastore | None]
 """Finds the reference of a datastore by its name."""
+_DELTA_FORMATS: dict[DeltaKind, str] = {"vmfsSparse": "redoLogFormat", "seSparse": "seSparseFormat"}
 
 
 def backing_of(
@@ -36,7 +38,7 @@ def backing_of(
         "contentId": disk.descriptor.ddb.get("longContentID", disk.content_id),
         "parent": parent,
         "changeId": change_id,
-        "deltaDiskFormat": "redoLogFormat" if parent is not None else None,
+        "deltaDiskFormat": None if disk.descriptor.delta is None else _DELTA_FORMATS[disk.descriptor.delta],
     }
     if isinstance(like, _device.VirtualDisk.FlatVer2BackingInfo):
         fields["thinProvisioned"] = disk.base.thin

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pyVmomi import vim
 
 from app.simulator.storage import DatastorePath
+from app.simulator.storage.naming import DATA_SUFFIXES
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.files import home_of
 from app.simulator.vm.machine import Machine
@@ -18,7 +19,7 @@ from app.simulator.vm.values import Device, changed, disks_of, replaced
 from app.simulator.world import World
 
 _BLOCK_BYTES = 16
-_SEALED = ("-flat.vmdk", "-delta.vmdk", ".nvram", ".vmsn", ".vmem", ".vmss")
+_SEALED = (*DATA_SUFFIXES, ".nvram", ".vmsn", ".vmem", ".vmss")
 """Endings of the files that are encrypted; a descriptor and a .vmx stay readable."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator.storage import DiskStore, SimDatastore, SimDisk
+from app.simulator.storage import DiskStore, SimDatastore, SimDisk, deltas
 
 pytestmark = pytest.mark.qemu
 
@@ -33,6 +33,14 @@ def scribble(disk: SimDisk, random: Random) -> None:
     disk.write(CAPACITY - 1, random.randbytes(1))
 
 
+@pytest.fixture(autouse=True, params=["vmfsSparse", "seSparse"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The format of the deltas: of the older up to 2 TB, of the newer one from 1 byte on."""
+    if request.param == "seSparse":
+        monkeypatch.setattr(deltas, "_LARGEST_COWD_BYTES", 0)
+    return str(request.param)
+
+
 def chain_of_three(store: DiskStore) -> list[SimDisk]:
     random = Random(5)
     disks = [store.create("[ds1] web/web.vmdk", CAPACITY)]
@@ -45,14 +53,14 @@ def chain_of_three(store: DiskStore) -> list[SimDisk]:
 
 
 def test_qemu_recognizes_descriptors_without_being_told_the_format(
-    store: DiskStore, datastore: SimDatastore
+    store: DiskStore, datastore: SimDatastore, kind: str
 ) -> None:
     base, child, leaf = chain_of_three(store)
     flat, delta = info(datastore.resolve(base.path)), info(datastore.resolve(child.path))
     assert (flat["format"], flat["virtual-size"]) == ("vmdk", CAPACITY)
     assert flat["format-specific"]["data"]["create-type"] == "vmfs"
     assert (delta["format"], delta["virtual-size"]) == ("vmdk", CAPACITY)
-    assert delta["format-specific"]["data"]["create-type"] == "vmfsSparse"
+    assert delta["format-specific"]["data"]["create-type"] == kind
     assert delta["format-specific"]["data"]["parent-cid"] == flat["format-specific"]["data"]["cid"]
     assert info(datastore.resolve(leaf.path))["backing-filename"] == "web-000001.vmdk"
 
