@@ -10,26 +10,15 @@ from app.cli.demo.comparison import compare_files
 from app.cli.demo.stage import Stage
 from app.contract.platforms import DescribeVm, ListVms
 from app.contract.restore import NewVm, OverOriginal, StartRestore
-from app.contract.tasks import CancelTask, TaskReport
+from app.contract.tasks import CancelTask
 from app.domain.ids import VmId
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import PowerState, VmPlacement
 from app.simulator.spec import DiskSpec, VmSpec
 from tests.e2e.conftest import OpenStage
-from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, vm_named
+from tests.support.stage import MIB, Made, back_up, explain, finished, restore, small_spec, vm_named
 from tests.support.waiting import wait_until
-
-
-def restore(stage: Stage, made: Made, target: NewVm | OverOriginal, *, power_on: bool = False) -> TaskReport:
-    task = stage.engine.execute(
-        StartRestore(
-            standby=stage.standby, point=made.point.id, platform=stage.platform, target=target, power_on=power_on
-        )
-    )
-    report = finished(stage.engine, task)
-    assert report.task.state is TaskState.COMPLETED, explain(report)
-    return report
 
 
 def assert_restored(stage: Stage, source: VmId, made: Made, restored: VmId, folder: Path) -> None:

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.extents import Extent
+from app.domain.extents import Extent, clip, normalize
 from app.domain.states import TransportMode
 from app.simulator.faults import FaultScript
 from app.simulator.nfc import NfcOptions
+from app.simulator.nfc.resources import allocation_bitmap
 from app.simulator.storage import SimDisk
 from app.transport.errors import MalformedAnswer
 from app.transport.nfc import wire
+from app.transport.nfc.allocation import allocated_extents
 from app.transport.options import Compression
 from tests.support.nfc_lab import NfcLab
 from tests.unit.transport.opening import options, reading, requests, writing
@@ -133,6 +135,28 @@ def test_every_written_byte_is_in_an_allocated_extent(marks: list[int]) -> None:
     assert found is not None
     assert all(any(extent.start <= mark < extent.end for extent in found) for mark in marks)
     assert all(extent.start % 65536 == 0 for extent in found)
+
+
+@given(
+    capacity=st.one_of(st.integers(1, 1 << 26), st.integers(1, (62 << 40) // 512)).map(lambda n: n * 512),
+    marks=st.lists(st.integers(0, (62 << 40) - 1), max_size=6),
+)
+def test_a_disk_of_any_size_is_asked_for_its_data_without_a_gap_and_with_few_questions(
+    capacity: int, marks: list[int]
+) -> None:
+    written = normalize(Extent(mark // 65536 * 65536, 65536) for mark in marks if mark < capacity)
+    asked: list[Extent] = []
+
+    def ask(offset: int, count: int, chunk_bytes: int) -> bytes:
+        assert offset % chunk_bytes == 0
+        assert offset + count * chunk_bytes <= capacity
+        asked.append(Extent(offset, count * chunk_bytes))
+        return allocation_bitmap(written, chunk_bytes, offset, count)
+
+    found = allocated_extents(capacity, ask)
+    tail = capacity // 65536 * 65536
+    assert found == normalize([*clip(written, capacity), Extent(tail, capacity - tail)])
+    assert len(asked) <= 2 + capacity // (1 << 40) + len(marks) + 1
 
 
 # ---- the bytes themselves ------------------------------------------------------------------------------------

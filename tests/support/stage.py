@@ -10,6 +10,7 @@ from app.contract.doctor import ExamineRule, Finding
 from app.contract.door import Door
 from app.contract.platforms import ListVms, RegisterPlatform
 from app.contract.points import ListPoints
+from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.rules import Periodic, RuleDraft, VmChoice
 from app.contract.standbys import RegisterStandby
 from app.contract.tasks import StartBackup, TaskDetails, TaskReport
@@ -105,6 +106,18 @@ def back_up(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None
     report = finished(door, start_backup(stage, vm, kind, door))
     assert report.task.state is TaskState.COMPLETED, explain(report)
     return Made(report.task.id, known_point(stage, report, door))
+
+
+def restore(stage: Stage, made: Made, target: NewVm | OverOriginal, *, power_on: bool = False) -> TaskReport:
+    """Restore a point and wait until it is done; a failure shows its log."""
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby, point=made.point.id, platform=stage.platform, target=target, power_on=power_on
+        )
+    )
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    return report
 
 
 def known_point(stage: Stage, report: TaskReport, engine: Engine | None = None) -> RestorePoint:

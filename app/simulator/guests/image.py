@@ -6,7 +6,7 @@ from app.simulator.guests.blocks import BlockDevice
 from app.simulator.guests.content import SHARED_PAGE_BYTES, ContentMaker, Kind
 from app.simulator.guests.fat import FatVolume
 from app.simulator.guests.fat_layout import SMALLEST_VOLUME_BYTES, FatLayout
-from app.simulator.guests.partitions import Scheme, planned_partition, write_gpt, write_mbr
+from app.simulator.guests.partitions import MBR_LIMIT_BYTES, Scheme, planned_partition, write_gpt, write_mbr
 
 SMALLEST_DISK_BYTES = SMALLEST_VOLUME_BYTES + (2 << 20)
 _MOST_FILLED_BYTES = 256 << 20
@@ -32,7 +32,7 @@ def install_guest(
         device: a disk that reads as zeros.
         seed: everything follows from it.
         label: of the volume, at most 11 upper-case ASCII characters.
-        scheme: ``gpt`` for EFI machines.
+        scheme: ``gpt`` for EFI machines; a disk above 2 TiB gets it always.
         used_bytes: how much the files take; None: a quarter of the disk, at most 256 MiB.
 
     Returns:
@@ -46,7 +46,7 @@ def install_guest(
         device.write(0, random.randbytes(device.capacity_bytes // 4 // 512 * 512))
         return None
     partition = planned_partition(device.capacity_bytes)
-    if scheme == "gpt":
+    if scheme == "gpt" or device.capacity_bytes > MBR_LIMIT_BYTES:
         write_gpt(device, partition, "data", random)
     else:
         is_fat32 = FatLayout.plan(partition.length_bytes).is_fat32

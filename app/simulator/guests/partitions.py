@@ -12,6 +12,9 @@ from app.simulator.guests.blocks import SECTOR_BYTES, BlockDevice
 Scheme = Literal["mbr", "gpt"]
 
 ALIGNMENT_BYTES = 1 << 20
+MBR_LIMIT_BYTES = 2 << 40
+"""A disk above this size needs a GPT, whatever its machine boots from."""
+_LARGEST_PARTITION_BYTES = 256 << 30
 _MBR_ENTRY = struct.Struct("<B3sB3sII")
 _MBR_ENTRY_OFFSET = 446
 _MBR_SIGNATURE = b"\x55\xaa"
@@ -34,9 +37,12 @@ class Partition:
 
 
 def planned_partition(capacity_bytes: int) -> Partition:
-    """Return the partition that fills a disk, aligned to 1 MiB, with room for the GPT's copy behind it."""
+    """Return the partition for a disk, aligned to 1 MiB, with room for the GPT's copy behind it.
+
+    It fills the disk up to 256 GiB: the guest keeps the table of a FAT volume in memory.
+    """
     end = (capacity_bytes - (1 + _GPT_ENTRIES_SECTORS) * SECTOR_BYTES) // ALIGNMENT_BYTES * ALIGNMENT_BYTES
-    return Partition(ALIGNMENT_BYTES, max(0, end - ALIGNMENT_BYTES))
+    return Partition(ALIGNMENT_BYTES, min(max(0, end - ALIGNMENT_BYTES), _LARGEST_PARTITION_BYTES))
 
 
 def write_mbr(device: BlockDevice, partition: Partition, kind: int, random: Random) -> None:

@@ -3,26 +3,21 @@
 import time
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from app.core.disks import ReadRequest
 from app.domain.errors import TaskCancelled
-from app.domain.extents import Extent, normalize
+from app.domain.extents import Extent
 from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.transport import messages
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
+from app.transport.nfc.allocation import allocated_extents
 from app.transport.nfc.channel import NfcChannel, take_what_came
 from app.transport.nfc.tuning import Slice, Tuner
 from app.transport.nfc.wire import ERROR_NO_MEMORY, LONGEST_IO_BYTES, Fragment, Operation
 from app.transport.options import SECTOR_BYTES, Compression
 from app.transport.reasons import ANSWERS_TOO_SLOW
-
-_ALLOCATION_CHUNK_BYTES = 64 * 1024
-_ALLOCATION_CHUNKS_PER_QUERY = 128 * 1024
-"""8 GiB of disk per question: a bitmap of 16 KiB."""
 
 
 class _Awaited:
@@ -146,21 +141,7 @@ class NfcReader:
             TaskCancelled: the task was cancelled.
         """
         self._channel.begin()
-        chunks = self.capacity_bytes // _ALLOCATION_CHUNK_BYTES
-        found: list[Extent] = []
-        first = 0
-        while first < chunks:
-            self._cancel.check()
-            count = min(_ALLOCATION_CHUNKS_PER_QUERY, chunks - first)
-            bitmap = self._query_allocation(first, count)
-            if bitmap is None:
-                return None
-            found += _extents(bitmap, first, count)
-            first += count
-        # The host answers for whole chunks only: what is behind the last one is taken for data.
-        tail = chunks * _ALLOCATION_CHUNK_BYTES
-        found.append(Extent(tail, self.capacity_bytes - tail))
-        return normalize(found)
+        return allocated_extents(self.capacity_bytes, self._ask_allocation)
 
     def database_entry(self, key: str) -> str | None:
         """Return an entry of the disk's database such as ``uuid`` or ``adapterType``, or None.
@@ -351,14 +332,15 @@ class NfcReader:
             if limit is not None and time.monotonic() > limit:
                 raise LinkFailure(ANSWERS_TOO_SLOW)
 
-    def _query_allocation(self, first: int, count: int) -> bytes | None:
+    def _ask_allocation(self, offset: int, count: int, chunk_bytes: int) -> bytes | None:
         while True:
+            self._cancel.check()
             try:
                 self._drain()
                 bitmap = self._channel.session.allocation(
                     self._channel.handle,
-                    chunk_bytes=_ALLOCATION_CHUNK_BYTES,
-                    start=first * _ALLOCATION_CHUNK_BYTES,
+                    chunk_bytes=chunk_bytes,
+                    start=offset,
                     chunk_count=count,
                 )
             except HostRefusal as refusal:
@@ -384,11 +366,3 @@ def _gaps(awaited: _Awaited) -> Iterator[_Awaited]:
     if awaited.pull is not None:
         for start, end in awaited.gaps:
             yield _Awaited(awaited.pull, awaited.start + start, end - start)
-
-
-def _extents(bitmap: bytes, first: int, count: int) -> Iterator[Extent]:
-    """Yield the runs of allocated chunks."""
-    bits = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), count=count, bitorder="little")
-    edges = np.flatnonzero(np.diff(bits.astype(np.int8), prepend=0, append=0)).tolist()
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        yield Extent((first + start) * _ALLOCATION_CHUNK_BYTES, (end - start) * _ALLOCATION_CHUNK_BYTES)
