@@ -102,9 +102,11 @@ class LocalReader:
         path: Path,
         disk: LocalDisk,
         on_read: Callable[[Extent], None],
+        on_close: Callable[[], None],
         *,
         tells_allocated: bool,
     ) -> None:
+        self._on_close = on_close
         self._disk = disk
         self._on_read = on_read
         self._tells_allocated = tells_allocated
@@ -139,7 +141,9 @@ class LocalReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if not self._file.closed:
+            self._file.close()
+            self._on_close()
 
 
 class LocalWriter:

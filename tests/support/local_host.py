@@ -123,6 +123,8 @@ class LocalHost(DiskHost):
         self.faults = Faults()
         self.reads: list[tuple[VmId, int, Extent]] = []
         """Every read of a disk since :meth:`forget_reads`."""
+        self.open_disks: list[DiskAddress] = []
+        """The disks that are open for reading now."""
         self.platform_uuid: str | None = None
         """What distinguishes this platform from others; None: it does not say."""
         self.platform_kind = PlatformKind.ESXI
@@ -280,7 +282,14 @@ class LocalHost(DiskHost):
             def on_read(extent: Extent) -> None:
                 self._on_read(address, extent)
 
-            return LocalReader(self.root / disk.file, disk, on_read, tells_allocated=self.faults.tells_allocated)
+            self.open_disks.append(address)
+            return LocalReader(
+                self.root / disk.file,
+                disk,
+                on_read,
+                lambda: self.open_disks.remove(address),
+                tells_allocated=self.faults.tells_allocated,
+            )
 
     def _on_read(self, address: DiskAddress, extent: Extent) -> None:
         self.faults.call("read")

@@ -194,6 +194,8 @@ class LocalSession:
             found = self._host.vm(vm)
             if self._faults.strike("removal_failures"):
                 raise SnapshotFailed(vm=found.name, operation="removed", detail="a file is locked")
+            still_open = [address for address in self._host.open_disks if address.snapshot == snapshot]
+            assert not still_open, f"a snapshot is removed while its disks are read: {still_open}"
             shot = found.snapshots.pop(snapshot, None)
             self._host.save()
             for disk in shot.disks.values() if shot else ():

@@ -193,7 +193,7 @@ class Auditor:
 
     def _compare(self, blocks: list[Extent], known: DiskExtents) -> AuditResult:
         address = self._query.address(known.plan.disk)
-        with self._opener.reader(address) as source:
+        with self._opener.reader(address, keep=True) as source:
             if known.plan.parent is None:
                 return compare_blocks(blocks, source, None, self._context.cancel)
             return self._compare_with_parent(blocks, source, known.plan.parent, known.plan.disk.key)

@@ -72,6 +72,12 @@ class FrozenBackup:
             OperationalError: it could not be made; nothing of it is visible.
             TaskCancelled: the operator stopped it.
         """
+        try:
+            return self._copied(release)
+        finally:
+            self.opener.let_go()
+
+    def _copied(self, release: Callable[[], bool]) -> RestorePoint:
         if self.frozen.quiesce_failure is not None:
             self._context.log.warning(messages.QUIESCE_GIVEN_UP, detail=self.frozen.quiesce_failure)
         configuration = self._save_configuration()
@@ -198,7 +204,8 @@ class FrozenBackup:
 
     def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         auditor = Auditor(self._query(), self.opener, self._context, self.repository, self.settings, self.chance)
-        for extents in known.values():
+        # The one that is audited last stays open: it is the first to be written.
+        for extents in reversed(known.values()):
             try:
                 if not extents.by_tracking or not auditor.finds_lie(extents):
                     continue
@@ -236,6 +243,7 @@ class FrozenBackup:
                 writer.save_changed_extents(planned.disk.key, known[planned.disk.key].extents, planned.since)
             for planned in plan.disks:
                 self._write_disk(writer, known[planned.disk.key])
+            self.opener.let_go()
             self._check_still_frozen()
             release()
             self._context.cancel.check()

@@ -1,7 +1,7 @@
 """Opening a VM's disks over the transports for the length of a block."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 
 from app.core.access import AttachedDisks, DiskAccess, DiskAddress, DiskTransports, HoldsVms
@@ -34,18 +34,41 @@ class DiskOpener:
         self._patience = patience
         self._attached = attached
         self._places = DiskPlaces(hypervisor, patience, context.log)
+        self._kept: tuple[DiskAddress, FollowingReader] | None = None
 
     @contextmanager
-    def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
+    def reader(self, address: DiskAddress, *, keep: bool = False) -> Iterator[DiskReader]:
         """Open a disk for reading; it is followed where the platform moves it.
+
+        Args:
+            address: of the disk.
+            keep: True leaves it open for whoever reads it next, until another is opened or :meth:`let_go`.
 
         Raises:
             NoTransportAvailable: no mode reaches it.
             SnapshotGone, VmNotFound: it is not there any more.
             TaskCancelled: cancelled meanwhile.
         """
-        with closing(FollowingReader(self._open_reader, self._places, address)) as reader:
+        reader = self._take_kept(address) or FollowingReader(self._open_reader, self._places, address)
+        with ExitStack() as stack:
+            stack.callback(reader.close)
             yield reader
+            if keep:
+                stack.pop_all()
+                self._kept = address, reader
+
+    def let_go(self) -> None:
+        """Close the disk that was kept open: from now on it may be deleted or merged."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept[1].close()
+
+    def _take_kept(self, address: DiskAddress) -> FollowingReader | None:
+        if self._kept is None or self._kept[0] != address:
+            self.let_go()
+            return None
+        (_, reader), self._kept = self._kept, None
+        return reader
 
     def _open_reader(self, address: DiskAddress) -> DiskReader:
         return self._patience.through(

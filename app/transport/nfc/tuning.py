@@ -1,10 +1,11 @@
 """Choosing how a disk is read or written over NFC, by measuring: packing, bytes in flight and buffers.
 
 What is best depends on the line, on the host's processor and on the data: on a fast network every packing only
-costs time, over 50 Mbit/s it saves most of it (protocols page *NFC*, sections 4a.16 and 4a.20). So the first
-requests of a disk are sent in every manner in turn, in slices, and each is timed from the answer before it to its
-last one: with the pipe kept full that is what the slice costs. The simplest manner that is about as fast as the
-best is taken, and looked at again when the speed has changed. Buffers belong to a session, so that each size costs
+costs time, over 50 Mbit/s it saves most of it (protocols page *NFC*, sections 4a.16 and 4a.20). So as soon as a
+disk has taken a moment, requests are sent in every manner in turn, in slices, and each is timed from the answer
+before it to its last one: with the pipe kept full that is what the slice costs. The simplest manner that is about
+as fast as the best is taken, and looked at again when the speed has changed. What is read within that moment is
+read as it is: measuring would take longer than it can save. Buffers belong to a session, so that each size costs
 opening the disk anew: they are compared once, for a disk of which much is read.
 """
 
@@ -19,6 +20,8 @@ from app.transport.options import MIB, Compression, TransportOptions
 
 WORTH_BYTES: Final = 64 * MIB
 """Disks below this are read before anything is known: they are read as they are."""
+WORTH_S: Final = 1.0
+"""A disk that takes less is read as it is."""
 _FIRST_SLICE_BYTES, _SLICE_BYTES = MIB, 4 * MIB
 _FIRST_ROUNDS: Final = (_FIRST_SLICE_BYTES, *[_SLICE_BYTES] * 3)
 _LATER_ROUNDS: Final = (_FIRST_SLICE_BYTES, _SLICE_BYTES)
@@ -169,6 +172,9 @@ class Tuner:
         self._most_bytes = options.transfer_buffer_bytes
         self._manner = Manner(options.compression or Compression.NONE, self._most_bytes)
         self._measures = options.compression is None and capacity_bytes >= WORTH_BYTES
+        self._has_measured = False
+        self._busy_s = 0.0
+        """For how long answers were waited for."""
         self._trial: _Trial | None = None
         self._plan: Iterator[tuple[Manner, int]] = iter(())
         self._slice = Slice(self._manner, _WATCHED_BYTES)
@@ -179,8 +185,6 @@ class Tuner:
         self._odd_slices = 0
         self._shares: dict[Compression, float] = {}
         """What part of its bytes travels in each packing, of late."""
-        if self._measures:
-            self._compare_packings(_FIRST_ROUNDS)
 
     @property
     def manner(self) -> Manner:
@@ -218,7 +222,11 @@ class Tuner:
         if not asked.answered_bytes:
             asked.began_s = now if self._last_s is None else self._last_s
         asked.answered_bytes += length_bytes
+        self._busy_s += 0.0 if self._last_s is None else now - self._last_s
         self._last_s = now
+        if self._measures and not self._has_measured and self._busy_s >= WORTH_S:
+            self._compare_packings(_FIRST_ROUNDS)
+            return
         if not asked.is_whole:
             return
         took_s, trial = now - asked.began_s, self._trial
@@ -276,6 +284,7 @@ class Tuner:
             self._slice = Slice(self._manner, _WATCHED_BYTES)
 
     def _compare_packings(self, slices_bytes: Sequence[int]) -> None:
+        self._has_measured = True
         like = replace(self._manner, in_flight_bytes=self._most_bytes)
         self._compare([replace(like, compression=one) for one in self._packings], slices_bytes)
 

@@ -8,11 +8,13 @@ import pytest
 
 from app.contract.tasks import TaskLogLines
 from app.domain.changetracking import ChangeTracking
+from app.domain.errors import StandbyUnavailable
 from app.domain.events import TaskStateChanged
 from app.domain.extents import Extent
 from app.domain.progress import ProgressSample
 from app.domain.states import BackupKind, TaskState
 from app.engine import messages
+from app.repository import Repository
 from tests.support.engine_lab import CHUNK, QUICK, EngineLab, codes_of, filled_vm, text_of
 from tests.support.local_disks import BLOCK
 
@@ -308,6 +310,37 @@ def test_without_the_audit_a_lie_goes_unseen_which_is_why_there_is_one(plain: En
         lab.host.write(vm, 2000, 2 * MIB, b"never reported")
         lab.host.faults.hidden_changes = [(2000, Extent(2 * MIB, BLOCK))]
         assert lab.content(lab.backup(vm).id) != lab.host.content(vm, 2000)
+
+
+@pytest.mark.parametrize(("disks", "openings"), [(1, 1), (3, 5)])
+def test_the_disk_that_is_audited_last_stays_open_until_it_is_written(
+    lab: EngineLab, disks: int, openings: int
+) -> None:
+    vm = filled_vm(lab, disks=disks)
+    lab.backup(vm)
+    opened: list[str] = []
+    lab.host.faults.on_call = opened.append
+    lab.host.write(vm, 2000, 0, b"changed")
+    lab.backup(vm)
+    assert opened.count("open_reader") == openings
+    assert not lab.host.open_disks
+
+
+@pytest.mark.parametrize("step", ["begin_point", "open_point"])
+def test_a_disk_that_is_kept_open_is_closed_when_the_backup_fails(
+    lab: EngineLab, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    vm = filled_vm(lab, disks=2)
+    lab.backup(vm)
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise StandbyUnavailable(path="standby", detail="gone")
+
+    monkeypatch.setattr(Repository, step, fail)
+    report = lab.finished(lab.start_backup(vm))
+    assert report.task.state is TaskState.FAILED
+    assert not lab.host.open_disks
+    assert not lab.host.our_snapshots()
 
 
 def test_the_audit_reads_no_more_blocks_than_the_settings_say(tmp_path: Path) -> None:

@@ -98,6 +98,18 @@ def test_a_hopeless_packing_costs_one_short_slice() -> None:
     assert [manner.compression for manner in line.used].count(Compression.FASTLZ) == 1
 
 
+def test_what_is_read_in_a_moment_is_read_as_it_is() -> None:
+    line = Line(by_packing(NONE=1000.0, SKIPZ=1000.0, ZLIB=500.0, FASTLZ=2.0))
+    line.read(200 * MIB)
+    assert {manner.compression for manner in line.used} == {Compression.NONE}
+    line.tuner.paused()
+    line.now_s += 60.0  # what it is not read in does not count
+    line.read(64 * MIB)
+    assert {manner.compression for manner in line.used} == {Compression.NONE}
+    line.read(256 * MIB)
+    assert {manner.compression for manner in line.used} == set(PACKINGS)
+
+
 def test_as_much_is_asked_ahead_as_helps() -> None:
     long_line = Line(lambda manner: float(manner.in_flight_bytes))
     long_line.read(256 * MIB)
