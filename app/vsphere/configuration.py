@@ -3,7 +3,8 @@
 Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyVmomi import vim, vmodl
@@ -18,7 +19,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.inventory import power_state, read_vm
 from app.vsphere.names import DatastorePath, unescaped
 from app.vsphere.offer_reader import pool_path
-from app.vsphere.properties import Query, Row, read, read_many
+from app.vsphere.properties import Query, Row, read, read_each
 from app.vsphere.reasons import FILE_MISSING
 from app.vsphere.saved_vm import CONFIG_FILE, NVRAM_FILE, VMX_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
@@ -70,6 +71,7 @@ def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[Sav
         raise vmodl.fault.SystemError(
             msg="The VM is inaccessible: its host or datastore cannot be reached.", reason="no configuration"
         )
+    around = _Surroundings.of(query, row)
     saved = SavedVm(
         config=config,
         power_state=power_state(row.get("runtime.powerState")),
@@ -77,26 +79,64 @@ def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[Sav
         folder=summary.folder,
         host=summary.host,
         platform_instance=platform_instance,
-        **_places(connection, summary, row),
+        **_places(query, summary, row.get("resourcePool"), around),
         api_version=connection.content.about.apiVersion,
-        networks=_network_names(query, row.get("network") or ()),
-        datastores={
-            datastore.moid: unescaped(datastore.get("name") or "")
-            for datastore in _named(query, row.get("datastore") or ())
-        },
+        networks=around.network_names(),
+        datastores=around.datastore_names(),
     )
     return saved, _file_paths(config, row, saved.datastores.values())
 
 
-def _places(connection: Connection, summary: VmSummary, row: Row) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a VM uses, by ids; read with one question. What may not be seen or is gone is not there."""
+
+    rows: Mapping[str, Row]
+
+    @classmethod
+    def of(cls, query: Query, vm: Row) -> "_Surroundings":
+        """Read a VM's networks, datastores and resource pool."""
+        pool = vm.get("resourcePool")
+        refs = [*(vm.get("network") or ()), *(vm.get("datastore") or ()), *([] if pool is None else [pool])]
+        paths = {type(ref): _paths_of(ref) for ref in refs}
+        return cls({row.moid: row for row in read_each(query, refs, paths)})
+
+    def datastore_names(self) -> dict[str, str]:
+        """Return the names of the datastores."""
+        return {moid: _name(row) for moid, row in self.rows.items() if isinstance(row.ref, vim.Datastore)}
+
+    def network_names(self) -> dict[str, str]:
+        """Return the names of the networks, also by the keys by which adapters name them."""
+        rows = {moid: row for moid, row in self.rows.items() if isinstance(row.ref, vim.Network)}
+        names = {moid: _name(row) for moid, row in rows.items()}
+        for moid, row in rows.items():
+            key = row.get("key") or getattr(row.get("summary"), "opaqueNetworkId", None)
+            if key:
+                names[key] = names[moid]
+        return names
+
+
+def _paths_of(ref: Any) -> tuple[str, ...]:
+    if isinstance(ref, vim.dvs.DistributedVirtualPortgroup):
+        return ("name", "key")
+    if isinstance(ref, vim.OpaqueNetwork):
+        return ("name", "summary")
+    return ("name", "parent") if isinstance(ref, vim.ResourcePool) else ("name",)
+
+
+def _name(row: Row) -> str:
+    return unescaped(row.get("name") or "")
+
+
+def _places(query: Query, summary: VmSummary, pool: Any, around: _Surroundings) -> dict[str, str]:
     """Return where a VM is by ids and paths."""
-    query = connection.query()
-    pool, above = row.get("resourcePool"), dict[str, Row]()
+    above: dict[str, Row] = {}
     found = pool
     for _ in range(_MAX_DEPTH):
         if not isinstance(found, vim.ResourcePool) or found._moId in above:
             break
-        above[found._moId] = read(query, found, "name", "parent")
+        row = around.rows.get(found._moId)
+        above[found._moId] = read(query, found, "name", "parent") if row is None else row
         found = above[found._moId].get("parent")
     below_root = len(above) > 1
     return {
@@ -123,21 +163,3 @@ def _file_paths(config: Any, row: Row, known: Collection[str]) -> dict[str, str]
     if nvram is not None:
         paths[NVRAM_FILE] = nvram
     return paths
-
-
-def _named(query: Query, refs: Any) -> list[Row]:
-    return read_many(query, list(refs), "name")
-
-
-def _network_names(query: Query, refs: Any) -> dict[str, str]:
-    names = {row.moid: unescaped(row.get("name") or "") for row in _named(query, refs)}
-    distributed = [ref for ref in refs if isinstance(ref, vim.dvs.DistributedVirtualPortgroup)]
-    for row in read_many(query, distributed, "key"):
-        if row.get("key"):
-            names[row.get("key")] = names.get(row.moid, "")
-    opaque = [ref for ref in refs if isinstance(ref, vim.OpaqueNetwork)]
-    for row in read_many(query, opaque, "summary"):
-        summary = row.get("summary")
-        if getattr(summary, "opaqueNetworkId", None):
-            names[summary.opaqueNetworkId] = names.get(row.moid, "")
-    return names

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyVmomi import vim, vmodl
+from pyVmomi import vim
 
 from app.domain.ids import VmId
 from app.vsphere.names import unescaped
 from app.vsphere.offer_reader import path_of
-from app.vsphere.properties import Query, read, read_all, read_along
+from app.vsphere.properties import Query, read, read_all, read_along, upwards
 from app.vsphere.session import Connection
 
-_PC = vmodl.query.PropertyCollector
 _PATHS: dict[type[Any], tuple[str, ...]] = {
     vim.Folder: ("name", "parent"),
     vim.Datacenter: ("name", "parent", "datastore"),
@@ -69,11 +68,5 @@ def datacenter_of(connection: Connection, vm: VmId) -> str:
 
 def _datacenter_above(query: Query, ref: Any) -> str:
     """Return the id of the datacenter above an object, with one question for the whole way; empty without one."""
-    again = [_PC.SelectionSpec(name=name) for name in ("parent", "vapp", "folder")]
-    upwards = [
-        _PC.TraversalSpec(name="parent", type=vim.ManagedEntity, path="parent", skip=False, selectSet=again),
-        _PC.TraversalSpec(name="vapp", type=vim.VirtualMachine, path="parentVApp", skip=False, selectSet=again),
-        _PC.TraversalSpec(name="folder", type=vim.VirtualApp, path="parentFolder", skip=False, selectSet=again),
-    ]
-    rows = read_along(query, ref, upwards, {vim.Datacenter: ("name",)})
+    rows = read_along(query, ref, upwards(), {vim.Datacenter: ("name",)})
     return rows[0].moid if rows else ""

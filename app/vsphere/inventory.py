@@ -13,7 +13,7 @@ from app.domain.vms import PowerState, VmSummary
 from app.vsphere.disk_traits import disks_left_out, snapshot_doubt, vm_unsupported_reason
 from app.vsphere.inventory_xml import DeviceFacts, LightRow, Ref, SnapshotCount, retrieve_light
 from app.vsphere.names import unescaped
-from app.vsphere.properties import container_view, objects_spec, view_spec
+from app.vsphere.properties import container_view, objects_spec, property_specs, upwards, view_spec
 from app.vsphere.session import Connection
 
 VM_PATHS = (
@@ -66,6 +66,7 @@ with the values of vSphere Cluster Services before 8.0 U3 and since (embedded). 
 call a VM ``vCLS-…``.
 """
 _MAX_DEPTH = 64
+_PC = vmodl.query.PropertyCollector
 
 
 def list_vms(connection: Connection) -> list[VmSummary]:
@@ -98,12 +99,30 @@ def read_vm(connection: Connection, vm: VmId) -> VmSummary:
         vmodl.fault.ManagedObjectNotFound: it is gone.
     """
     reference = connection.vm(vm)
-    rows = list(retrieve_light(connection.query(), [objects_spec([reference], VM_PATHS)]))
-    if not rows:
+    rows = list(retrieve_light(connection.query(), [_vm_and_its_places(reference)]))
+    found = next((row for row in rows if row.ref.moid == reference._moId), None)
+    if found is None:
         raise vmodl.fault.ManagedObjectNotFound(obj=reference)
     places = Places()
-    places.complete(connection, rows[0])
-    return summary_of(rows[0], places)
+    for row in rows:
+        if row is not found:
+            places.add(row)
+    places.complete(connection, found)
+    return summary_of(found, places)
+
+
+def _vm_and_its_places(vm: Any) -> Any:
+    """Describe a query for a VM, its host, its datastores and the way up to the root folder, in one question."""
+    along = [
+        _PC.TraversalSpec(name="host", type=vim.VirtualMachine, path="runtime.host", skip=False),
+        _PC.TraversalSpec(name="stores", type=vim.VirtualMachine, path="datastore", skip=False),
+        *upwards(),
+    ]
+    return _PC.FilterSpec(
+        objectSet=[_PC.ObjectSpec(obj=vm, skip=False, selectSet=along)],
+        propSet=property_specs(INVENTORY_PATHS),
+        reportMissingObjectsInResults=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

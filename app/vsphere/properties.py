@@ -77,6 +77,14 @@ def read_many(query: Query, refs: Sequence[Any], *paths: str) -> list[Row]:
     return list(_retrieve(query, [_spec_for(refs, kinds, report_missing=True)]))
 
 
+def read_each(query: Query, refs: Sequence[Any], paths: Mapping[type[Any], Sequence[str]]) -> list[Row]:
+    """Read of several objects the properties of their own types, in no order; those that are gone are left out."""
+    # A filter for each type: in one, what is asked of a type would also be asked of those that derive from it.
+    alike = {kind: [ref for ref in refs if type(ref) is kind] for kind in dict.fromkeys(map(type, refs))}
+    specs = [_spec_for(of_kind, {kind: paths[kind]}, report_missing=True) for kind, of_kind in alike.items()]
+    return list(_retrieve(query, specs)) if specs else []
+
+
 def read_all(query: Query, paths: Mapping[type[Any], Sequence[str]], root: Any = None) -> Iterator[Row]:
     """Read properties of every object of some types below ``root`` (default: the whole platform)."""
     with container_view(query, list(paths), root) as view:
@@ -92,7 +100,17 @@ def read_along(
         vmodl.fault.ManagedObjectNotFound: it is gone.
     """
     start = _PC.ObjectSpec(obj=ref, skip=True, selectSet=list(traversals))
-    return list(_retrieve(query, [_PC.FilterSpec(objectSet=[start], propSet=_property_specs(paths))]))
+    return list(_retrieve(query, [_PC.FilterSpec(objectSet=[start], propSet=property_specs(paths))]))
+
+
+def upwards() -> list[Any]:
+    """Describe the way from an object up to the root folder: by folders, for a VM of a vApp by the vApp's."""
+    again = [_PC.SelectionSpec(name=name) for name in ("parent", "vapp", "folder")]
+    return [
+        _PC.TraversalSpec(name="parent", type=vim.ManagedEntity, path="parent", skip=False, selectSet=again),
+        _PC.TraversalSpec(name="vapp", type=vim.VirtualMachine, path="parentVApp", skip=False, selectSet=again),
+        _PC.TraversalSpec(name="folder", type=vim.VirtualApp, path="parentFolder", skip=False, selectSet=again),
+    ]
 
 
 @contextlib.contextmanager
@@ -117,7 +135,7 @@ def view_spec(view: Any, paths: Mapping[type[Any], Sequence[str]]) -> Any:
     """Describe a query over all objects of a view."""
     through = _PC.TraversalSpec(name="view", type=vim.view.ContainerView, path="view", skip=False)
     start = _PC.ObjectSpec(obj=view, skip=True, selectSet=[through])
-    return _PC.FilterSpec(objectSet=[start], propSet=_property_specs(paths))
+    return _PC.FilterSpec(objectSet=[start], propSet=property_specs(paths))
 
 
 def objects_spec(refs: Sequence[Any], paths: Sequence[str]) -> Any:
@@ -128,12 +146,13 @@ def objects_spec(refs: Sequence[Any], paths: Sequence[str]) -> Any:
 def _spec_for(refs: Sequence[Any], paths: Mapping[type[Any], Sequence[str]], *, report_missing: bool) -> Any:
     return _PC.FilterSpec(
         objectSet=[_PC.ObjectSpec(obj=ref, skip=False) for ref in refs],
-        propSet=_property_specs(paths),
+        propSet=property_specs(paths),
         reportMissingObjectsInResults=report_missing or None,
     )
 
 
-def _property_specs(paths: Mapping[type[Any], Sequence[str]]) -> list[Any]:
+def property_specs(paths: Mapping[type[Any], Sequence[str]]) -> list[Any]:
+    """Describe which properties of objects of each type are wanted."""
     return [_PC.PropertySpec(type=kind, pathSet=list(names), all=False) for kind, names in paths.items()]
 
 

@@ -8,7 +8,7 @@ when the wait ends runs on: a removal that was cut off would leave disks in need
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from app.domain.words import Done
 from app.vsphere import tasks
 from app.vsphere.details import snapshots_in
 from app.vsphere.faults import FAILURES
-from app.vsphere.properties import read
+from app.vsphere.properties import Row, read
 from app.vsphere.reasons import NEEDS_CONSOLIDATION, STILL_THERE
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
@@ -32,10 +32,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Remains:
-    """What a removal has left."""
+    """What is on a VM before or after a removal."""
 
     snapshot: bool
     unconsolidated_disks: bool
+    disk_files: Mapping[int, int] = field(default_factory=dict)
+    """Of how many files each disk consists, by its key."""
+    recent_tasks: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,10 +93,9 @@ class Removal:
             pause_s = min(longest_pause_s, pause_s * 2)
 
     def _remove_once(self, snapshot: SnapshotId) -> None:
-        self._wait_for_running()
-        remains = self._remains(snapshot)
+        remains = self._wait_for_running(snapshot)
         if remains.snapshot:
-            self._files = self.session.run(lambda connection: _disk_files(connection, self.vm))
+            self._files = dict(remains.disk_files)
             with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
                 self._run(
                     lambda connection: _start_removal(connection, snapshot),
@@ -105,8 +107,7 @@ class Removal:
         self._consolidate(remains)
 
     def _finish_running(self) -> None:
-        self._wait_for_running()
-        self._consolidate(self._remains(None))
+        self._consolidate(self._wait_for_running(None))
 
     def _consolidate(self, remains: _Remains) -> None:
         if not remains.unconsolidated_disks:
@@ -123,17 +124,16 @@ class Removal:
     def _run(self, start: Callable[[Connection], Any], instead: Callable[[Connection], Any]) -> None:
         tasks.run_task(self.session, start, self._waiting(instead))
 
-    def _wait_for_running(self) -> None:
-        """Wait for what an earlier attempt, or somebody else, has begun: meanwhile nothing is certain."""
-        for task in self.session.run(self._running):
+    def _wait_for_running(self, snapshot: SnapshotId | None) -> _Remains:
+        """Wait for what an earlier attempt, or somebody else, has begun, and return what is there then."""
+        remains = self._remains(snapshot)
+        running = self.session.run(
+            lambda connection: tasks.running_among(connection, remains.recent_tasks, _is_removal)
+        )
+        for task in running:
             with contextlib.suppress(vmodl.MethodFault):  # how it ended is looked at on the VM
                 tasks.wait_for_task(self.session, task, self._waiting())
-
-    def _running(self, connection: Connection) -> list[str]:
-        try:
-            return tasks.running_tasks(connection, connection.vm(self.vm), _is_removal)
-        except vmodl.fault.ManagedObjectNotFound:
-            return []
+        return self._remains(snapshot) if running else remains
 
     def _waiting(self, instead: Callable[[Connection], Any] | None = None) -> Waiting:
         return Waiting(
@@ -168,7 +168,7 @@ class Removal:
         remains = self._looked(connection, snapshot)
         if remains.snapshot or remains.unconsolidated_disks:
             return True
-        now = _disk_files(connection, self.vm)
+        now = remains.disk_files
         is_merged = all(now.get(key, 0) < count for key, count in self._files.items() if count > 1)
         return True if is_merged else None
 
@@ -179,9 +179,17 @@ class Removal:
             return _Remains(snapshot=False, unconsolidated_disks=False)
 
     def _looked(self, connection: Connection, snapshot: SnapshotId | None) -> _Remains:
-        row = read(connection.query(), connection.vm(self.vm), "snapshot", "runtime.consolidationNeeded")
-        is_there = any(entry.id == snapshot for entry in snapshots_in(self.vm, row.need("snapshot")))
-        return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
+        row = read(
+            connection.query(),
+            connection.vm(self.vm),
+            *("snapshot", "runtime.consolidationNeeded", "layoutEx.disk", "recentTask"),
+        )
+        return _Remains(
+            snapshot=any(entry.id == snapshot for entry in snapshots_in(self.vm, row.need("snapshot"))),
+            unconsolidated_disks=bool(row.get("runtime.consolidationNeeded")),
+            disk_files=_files_of(row),
+            recent_tasks=tuple(row.get("recentTask") or ()),
+        )
 
 
 def _is_removal(described: str) -> bool:
@@ -196,10 +204,13 @@ def _is_removal(described: str) -> bool:
 def _disk_files(connection: Connection, vm: VmId) -> dict[int, int]:
     """Return of how many files each disk of a VM consists; the sizes would change with what the guest writes."""
     try:
-        disks = read(connection.query(), connection.vm(vm), "layoutEx.disk").get("layoutEx.disk") or ()
+        return _files_of(read(connection.query(), connection.vm(vm), "layoutEx.disk"))
     except vmodl.fault.ManagedObjectNotFound:
         return {}
-    return {disk.key: len(disk.chain or ()) for disk in disks}
+
+
+def _files_of(row: Row) -> dict[int, int]:
+    return {disk.key: len(disk.chain or ()) for disk in row.get("layoutEx.disk") or ()}
 
 
 def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:

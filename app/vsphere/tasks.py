@@ -8,7 +8,7 @@ connection that is lost for a while.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -259,22 +259,30 @@ class _Watch:
     def _observe(self, connection: Connection) -> "_Outcome":
         task = connection.object(vim.Task, self._task)
         version = ""
-        with _own_collector(connection, task) as collector:
-            while True:
-                self._check()
-                # read before the wait: no update ever comes of a task that is not known
-                row = read(connection.query(), task, "info.state", "info.progress", "info.error")
-                self._outage_began = None
-                state = row.need("info.state")
-                if state == vim.TaskInfo.State.success:
-                    return _Outcome(result=read(connection.query(), task, "info.result").get("info.result"))
-                if state == vim.TaskInfo.State.error:
-                    return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none given"))
-                self._report(row.get("info.progress"))
-                self._follow(connection, str(state))
-                if self._waiting.on_idle is not None:
-                    self._waiting.on_idle()
+        with contextlib.ExitStack() as stack:
+            collector: Any = None
+            # read before the wait: no update ever comes of a task that is not known
+            while (outcome := self._looked(connection, task)) is None:
+                if collector is None:  # many a task has ended before it is first looked at
+                    collector = stack.enter_context(_own_collector(connection, task))
                 version = self._wait(collector, version)
+            return outcome
+
+    def _looked(self, connection: Connection, task: Any) -> "_Outcome | None":
+        """Read a task; return how it ended, None while it runs."""
+        self._check()
+        row = read(connection.query(), task, "info.state", "info.progress", "info.error", "info.result")
+        self._outage_began = None
+        state = row.need("info.state")
+        if state == vim.TaskInfo.State.success:
+            return _Outcome(result=row.get("info.result"))
+        if state == vim.TaskInfo.State.error:
+            return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none given"))
+        self._report(row.get("info.progress"))
+        self._follow(connection, str(state))
+        if self._waiting.on_idle is not None:
+            self._waiting.on_idle()
+        return None
 
     def _wait(self, collector: Any, version: str) -> str:
         """Return when something about the task changed, or after a while.
@@ -358,6 +366,11 @@ def running_tasks(connection: Connection, entity: Any, is_meant: Callable[[str],
         vmodl.fault.ManagedObjectNotFound: the object is gone.
     """
     recent = read(connection.query(), entity, "recentTask").get("recentTask") or []
+    return running_among(connection, recent, is_meant)
+
+
+def running_among(connection: Connection, recent: Sequence[Any], is_meant: Callable[[str], bool]) -> list[str]:
+    """Return those of an object's recent tasks that :func:`running_tasks` would."""
     rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
     return [
         row.moid

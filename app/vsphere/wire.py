@@ -47,6 +47,7 @@ _REPEATABLE = frozenset(
         "RetrieveServiceContent",
         "RetrieveInternalContent",
         "RetrievePropertiesEx",
+        "Fetch",
         "CurrentTime",
         "QueryChangedDiskAreas",
         "CreateContainerView",
@@ -58,6 +59,10 @@ _REPEATABLE = frozenset(
     }
 )
 """Methods that change nothing on the platform: safe on a pooled connection, and to send again."""
+
+_HARMLESS = frozenset({"DestroyView", "DestroyPropertyCollector", "Logout", "NfcGetVmFiles"})
+"""Methods that may be sent again too, but are not worth waiting for a platform that is away: what they end, or the
+ticket that they ask for, ends by itself as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,8 @@ class VerifiedStub(SoapStubAdapter):
 
     def _sent_safely(self, info: Any, send: Callable[[], T]) -> T:
         repeatable = info.wsdlName in _REPEATABLE
-        attempt = (lambda: _sent_again(send)) if repeatable else (lambda: self._sent_once(send))
+        again = repeatable or info.wsdlName in _HARMLESS
+        attempt = (lambda: _sent_again(send)) if again else (lambda: self._sent_once(send))
         patience = self._patience()
         if patience is None:
             return attempt()
