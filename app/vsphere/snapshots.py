@@ -3,6 +3,7 @@
 Source: protocols page *vSphere facts*, section "Snapshots".
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,9 @@ class SnapshotTimings:
     """How long the guest may take to quiesce; the platform gives up then."""
     quiesce_attempts: int = 3
     quiesce_pause_s: float = 5.0
+    busy_s: float = 120.0
+    """How long a VM may be busy with something else before its snapshot is given up."""
+    busy_pause_s: float = 2.0
     undo_s: float = 900.0
     """How long a failed creation may take to be put in order."""
     first_pause_s: float = 5.0
@@ -100,10 +104,34 @@ class Snapshots:
     def take(self, vm: VmId, name: str, *, cancel: CancelToken, quiesce: bool = False) -> SnapshotId:
         """Create one snapshot; when that fails or is cancelled, nothing of that name is left on the VM.
 
+        A VM that is busy with something else is waited for.
+
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException, PlatformTaskTimedOut, TaskCancelled: why not.
             SnapshotFailed: a snapshot was left behind and could not be removed.
         """
+        give_up_at = self._session.clock.monotonic() + self.timings.busy_s
+        try:
+            return self._take_once(vm, name, cancel, quiesce=quiesce)
+        except vim.fault.TaskInProgress as busy:
+            refused = busy
+        try:
+            while self._session.clock.monotonic() < give_up_at:
+                cancel.wait(self.timings.busy_pause_s)
+                # It may be busy with a creation of ours, whose answer was lost and which the platform forgot.
+                earlier = self._session.run(lambda connection: self._made(connection, vm, name))
+                if earlier is not None:
+                    return SnapshotId(earlier._moId)
+                with contextlib.suppress(vim.fault.TaskInProgress):
+                    made = self._take_once(vm, name, cancel, quiesce=quiesce)
+                    self._remove_others(vm, name, made)
+                    return made
+            raise refused
+        except BaseException:  # as below
+            self._undo(vm, name, None)
+            raise
+
+    def _take_once(self, vm: VmId, name: str, cancel: CancelToken, *, quiesce: bool) -> SnapshotId:
         seconds = self.timings.quiesced_create_s if quiesce else self.timings.create_s
         waiting = Waiting(
             operation=Operation.CREATE_SNAPSHOT,
@@ -116,9 +144,18 @@ class Snapshots:
             task = self._start_creation(vm, name, quiesce=quiesce)
             created = tasks.wait_for_task(self._session, task, waiting)
             return SnapshotId(created._moId) if created is not None else self._only_one_named(vm, name)
+        except vim.fault.TaskInProgress:  # nothing was begun
+            raise
         except BaseException:  # also a bug or an interrupt must not leave a snapshot on a production VM
             self._undo(vm, name, task)
             raise
+
+    def _remove_others(self, vm: VmId, name: str, made: SnapshotId) -> None:
+        """Remove what an earlier creation of ours made just before the one that counts."""
+        deadline = Deadline.after(self._session.clock, self.timings.undo_s)
+        for snapshot in self._named(vm, name):
+            if snapshot != made:
+                self.remove(vm, snapshot, deadline)
 
     def _made(self, connection: Connection, vm: VmId, name: str) -> Any:
         """Return a snapshot that is there and no longer being made, though its task is forgotten; else None."""

@@ -16,11 +16,13 @@ from app.core.passphrases import SECRET_FILE
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.engine.engine import Engine
 from app.paths import Folders, program_folder
+from app.secretstore.file_format import Cost
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import SimulatorSpec
 from app.transport.hotadd.machine import GuestMachine
 
+_QUICK = Cost(n=1 << 4)
 FROZEN = "frozen"
 """Folder of the simulator's own copies of the disks that snapshots froze."""
 
@@ -77,7 +79,7 @@ def open_host(
 
     Args:
         home: the folder.
-        passphrase: of the file.
+        passphrase: of the file; random, so that it needs no protection against guessing.
         clock: gives the time.
         machine_root: stands for the root of the file system of the machine that the engine runs on.
 
@@ -85,7 +87,7 @@ def open_host(
         OperationalError: it cannot be started.
     """
     installation = Installation.find(folders_in(home))
-    store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase)
+    store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase, cost=_QUICK)
     machine = None if machine_root is None else GuestMachine(machine_root)
     with EngineHost.open(installation, secrets=store, clock=clock, machine=machine) as host:
         yield host

@@ -13,7 +13,9 @@ from app.vsphere.snapshots import SnapshotTimings
 from tests.contract.vsphere.platforms import Target, govmomi, ours
 from tests.support.fakes import RecordingTaskLog
 
-QUICK = SnapshotTimings(quiesce_pause_s=0.01, first_pause_s=0.05, longest_pause_s=0.2)
+QUICK = SnapshotTimings(
+    quiesce_pause_s=0.01, busy_s=2.0, busy_pause_s=0.05, first_pause_s=0.05, longest_pause_s=0.2
+)
 
 
 GOVMOMI: Final = "govmomi"

@@ -12,7 +12,7 @@ from pyVmomi import vim
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.patience import Patience
-from app.domain.errors import OperationalError, SnapshotFailed
+from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFailed
 from app.domain.vms import CreatedVm, FrozenVm, PowerState, VmPlacement, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.slowness import RemovalPace
@@ -91,6 +91,40 @@ def test_a_snapshot_that_never_comes_after_its_task_was_forgotten_is_reported(
     creating = fail_over_while_waiting(simulator, lambda: snapshot(patient, vm, log))
     simulator.faults.release()
     assert isinstance(creating.result(), SnapshotFailed)
+    assert patient.find_snapshots("") == []
+
+
+def test_a_snapshot_whose_answer_was_lost_with_its_task_is_found_when_the_vm_is_no_longer_busy(
+    patient: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
+) -> None:
+    before = simulator.faults.calls("CreateSnapshotEx_Task")
+    simulator.faults.hang_task("CreateSnapshotEx_Task")
+    simulator.faults.lose_answer("CreateSnapshotEx_Task")
+    creating = Meanwhile(lambda: snapshot(patient, vm, log))
+    wait_until(lambda: simulator.faults.calls("CreateSnapshotEx_Task") > before, what="the creation")
+    simulator.go_away(keep_tasks=False)
+    simulator.come_back()
+    assert isinstance(creating.result(), PlatformUnreachable)
+    threading.Timer(0.5, simulator.faults.release).start()
+    frozen = snapshot(patient, vm, log)
+    assert [found.id for found in patient.find_snapshots("")] == [frozen.snapshot]
+    patient.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
+
+
+def test_a_busy_vm_is_waited_for_and_not_for_ever(
+    patient: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
+) -> None:
+    def busy() -> vim.fault.TaskInProgress:
+        return vim.fault.TaskInProgress(msg="busy")
+
+    simulator.faults.fail_call("CreateSnapshotEx_Task", fault=busy, times=2)
+    simulator.faults.fail_task("CreateSnapshotEx_Task", fault=busy, times=1)
+    frozen = snapshot(patient, vm, log)
+    patient.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
+    simulator.faults.fail_call("CreateSnapshotEx_Task", fault=busy, times=1000)
+    with pytest.raises(SnapshotFailed, match="another task"):
+        snapshot(patient, vm, log)
+    simulator.faults.clear()
     assert patient.find_snapshots("") == []
 
 
