@@ -1,10 +1,11 @@
 """A disk of a restore point, read at random."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from app.core.disks import ReadRequest
+from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TransportMode
@@ -28,6 +29,14 @@ def damaged_chunk(
     where = error.where if isinstance(error, RecordLost) else INDEX
     what = PLACE_IN_DISK.fill(where=where, point=point.id, disk=disk.label, offset=start)
     return DataDamaged(what=what, detail=error)
+
+
+def _stored(chunk: FrameReader, number: int) -> bytes:
+    """Return a frame as it is stored; nothing when it cannot be read."""
+    try:
+        return chunk.stored(number)
+    except (RecordLost, StandbyUnavailable):
+        return b""
 
 
 class _Zeros:
@@ -87,14 +96,58 @@ class RepositoryDisk:
             return
         if second is None:
             if not self._ahead.fill(first):
-                self._fill(first)
+                self._fill((first,))
             yield first
             return
         self._ahead.stop()
         yield from self._beside.in_order(chain((first, second), waiting))
 
     def _make_fill(self) -> Fill:
-        """Return the function that fills requests on one thread.
+        """Return the function that fills requests on one thread, several together."""
+        fill_one, decoder = self._make_fill_one(), self._parts.decoder()
+
+        def fill(requests: Sequence[ReadRequest]) -> None:
+            if len(requests) > 1:
+                self._read_together(requests, decoder)
+            for request in requests:
+                fill_one(request)
+
+        return fill
+
+    def _read_together(self, requests: Sequence[ReadRequest], decoder: RecordDecoder) -> None:
+        """Read and decode the frames that several requests need together, and keep them.
+
+        So threads hand over to each other once for all of them. Only requests for a part of one frame are looked
+        at; whatever cannot be had here is left to filling the request, which says why.
+        """
+        wanted: dict[tuple[int, int], FrameReader] = {}
+        size, key = self._parts.chunk_bytes, self._disk.key
+        for request in requests:
+            index, inside = divmod(request.offset, size)
+            chunk = self._chunks.get(index) or self._opened_or_none(index, decoder)
+            if isinstance(chunk, FrameReader):
+                number, skip = divmod(inside, chunk.header.frame_bytes)
+                is_in_one = skip + len(request.buffer) <= chunk.header.frame_bytes
+                is_there = number < chunk.header.frame_count
+                if is_in_one and is_there and self._frames.get((key, index, number)) is None:
+                    wanted[index, number] = chunk
+                    chunk.ask_early(number)
+        asked = [(place, chunk, stored) for place, chunk in wanted.items() if (stored := _stored(chunk, place[1]))]
+        decoded = decoder.frames_together(
+            [(chunk.header, chunk.table, number, stored) for (_, number), chunk, stored in asked]
+        )
+        for ((index, number), _, _), frame in zip(asked, decoded, strict=True):
+            if frame is not None:
+                self._frames.put((key, index, number), frame)
+
+    def _opened_or_none(self, index: int, decoder: RecordDecoder) -> FrameReader | _Zeros | None:
+        try:
+            return self._opened(index, decoder)
+        except (RecordLost, PageDamaged, StandbyUnavailable, IndexError):
+            return None
+
+    def _make_fill_one(self) -> Callable[[ReadRequest], None]:
+        """Return the function that fills one request on one thread.
 
         It goes straight from the offset to the bytes for what nearly all requests ask for: a part of one frame
         whose chunk is known. What it needs for that lies at hand in it; everything else is slower by far anyway.

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from app.repository.files import open_regular, refuse_links
@@ -15,6 +16,7 @@ _MOST_HEADS_BYTES = 4 * 1024 * 1024
 """Of the heads of one pack that are kept: far more than those of a pack of the usual size."""
 _HAS_PREAD = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
+_HAS_ADVICE = hasattr(os, "posix_fadvise")
 
 
 class OpenPack:
@@ -87,6 +89,12 @@ class PackFiles:
         with self._seek_lock:
             os.lseek(pack.descriptor, offset, os.SEEK_SET)
             return os.read(pack.descriptor, length)
+
+    def ask_early(self, pack_id: str, offset: int, length: int) -> None:
+        """Let the system fetch bytes of a pack that are read soon, without waiting; never raises."""
+        if _HAS_ADVICE:
+            with suppress(OSError):  # whoever reads them says so
+                os.posix_fadvise(self.open(pack_id).descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
     def head(self, pack_id: str, digest: bytes) -> bytes | None:
         """Return the head of a record from where those of a pack are together; None: read it from the record.

@@ -8,7 +8,16 @@ like the one in its record, so one that cannot be trusted costs a read and nothi
 from collections.abc import Iterable
 from typing import Final
 
-from app.repository.records import HEADER_BYTES, EncodedRecord, RecordDamaged, parse_header
+from app.repository.crypto import SALT_BYTES, TAG_BYTES
+from app.repository.records import (
+    FLAG_ENCRYPTED,
+    HEADER,
+    HEADER_BYTES,
+    MAGIC,
+    EncodedRecord,
+    parse_header,
+    table_bytes_of,
+)
 
 _SECTION_MAGIC: Final = b"SFHD"
 """No record begins like that: whoever reads the records one after the other stops here."""
@@ -36,13 +45,12 @@ def split_heads(section: bytes) -> dict[bytes, bytes]:
     if not section.startswith(_SECTION_MAGIC):
         return heads
     while at + HEADER_BYTES <= len(section):
-        try:
-            header = parse_header(section[at : at + HEADER_BYTES])
-        except RecordDamaged:
+        magic, _, flags, frame_count, _, _, _, digest, _, _ = HEADER.unpack_from(section, at)
+        end = at + HEADER_BYTES + table_bytes_of(frame_count)
+        if flags & FLAG_ENCRYPTED:
+            end += SALT_BYTES + TAG_BYTES
+        if magic != MAGIC or end > len(section):
             break
-        end = at + header.frames_at
-        if end > len(section):
-            break
-        heads[header.digest] = section[at:end]
+        heads[digest] = section[at:end]  # looked at closely by whoever needs it
         at = end
     return heads

@@ -9,6 +9,7 @@ checked against the digest the point names. Source of truth: ``docs/repository-f
 import struct
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -149,6 +150,7 @@ class RecordDecoder:
         self._hasher = hasher
         self._keys = keys
         zstd = zstandard.ZstdDecompressor(max_window_size=LONGEST_RAW_BYTES)
+        self._decompress_all = zstd.multi_decompress_to_buffer
         self._decompress = zstd.decompress
         self._stream = zstd.stream_reader
 
@@ -292,6 +294,46 @@ class RecordDecoder:
         if len(data) != length or self._hasher.frame_digest(data) != table.digest(index):
             raise RecordDamaged(f"frame {index} is not what was stored")
         return data
+
+    def frames_together(
+        self, asked: Sequence[tuple[RecordHeader, FrameTable, int, Buffer]]
+    ) -> list[Buffer | None]:
+        """Decode several frames and compare them with their digests; None for one that is not what was stored.
+
+        They are decompressed in one call, in which other threads can work.
+        """
+        plain: list[Buffer | None] = [None] * len(asked)
+        packed: list[Buffer] = []
+        places: list[int] = []
+        for at, (header, table, index, stored) in enumerate(asked):
+            opened = self._opened_or_none(header, table, index, stored)
+            if opened is not None and not table.as_is[index]:
+                packed.append(opened)
+                places.append(at)
+            else:
+                plain[at] = opened
+        lengths = [header.frame_raw_bytes(index) for header, _, index, _ in asked]
+        if packed:
+            sizes = struct.pack(f"={len(places)}Q", *[lengths[at] for at in places])
+            # One that is damaged fails the call: all of them are decoded alone then, where the fault is named.
+            with suppress(zstandard.ZstdError, ValueError):
+                frames = self._decompress_all(packed, decompressed_sizes=sizes)
+                for number, at in enumerate(places):
+                    plain[at] = memoryview(frames[number])  # type: ignore[arg-type]  # a buffer, not for its stub
+        digest_of = self._hasher.frame_digest
+        return [
+            data if data is not None and len(data) == length and digest_of(data) == table.digest(index) else None
+            for data, length, (_, table, index, _) in zip(plain, lengths, asked, strict=True)
+        ]
+
+    def _opened_or_none(
+        self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer
+    ) -> Buffer | None:
+        if not header.encrypted:
+            return stored
+        with suppress(RecordDamaged):
+            return self._open_frame(header, index, stored, table.salt)
+        return None
 
     def _frame_into(
         self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer, target: memoryview

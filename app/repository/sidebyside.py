@@ -6,18 +6,18 @@ only wait: it fills another one that no thread has begun, or the oldest one itse
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Final
 
 from app.core.disks import ReadRequest
 
-Fill = Callable[[ReadRequest], None]
-"""Fills one request's buffer."""
-_BATCH: Final = 4
+Fill = Callable[[Sequence[ReadRequest]], None]
+"""Fills the buffers of some requests."""
+_BATCH: Final = 8
 """Requests that one thread takes at once."""
-_BATCHES: Final = 4
+_BATCHES: Final = 2
 WINDOW: Final = _BATCH * _BATCHES
 """The most requests that are pulled ahead of the one handed out next."""
 _HELPERS: Final = _BATCHES - 1
@@ -37,8 +37,7 @@ class _Batch:
     def work(self, fill: Fill) -> None:
         """Fill all of them, or keep why that did not work."""
         try:
-            for request in self.requests:
-                fill(request)
+            fill(self.requests)
         except BaseException as error:  # noqa: BLE001 - raised where the batch is handed out
             self.error = error
         finally:
@@ -68,9 +67,10 @@ class SideBySide:
                 oldest = running[0]
                 self._help_until(oldest)
                 running.popleft()
-                if oldest.error is not None:
-                    raise oldest.error
-                yield from oldest.requests
+                if oldest.error is None:
+                    yield from oldest.requests
+                else:
+                    yield from self._one_by_one(oldest)
         finally:
             self._give_up(running)
 
@@ -94,6 +94,15 @@ class SideBySide:
         fill = self._make_fill()
         while (batch := self._waiting.get()) is not None:
             batch.work(fill)
+
+    def _one_by_one(self, failed: _Batch) -> Generator[ReadRequest, None, None]:
+        """Fill a batch again that failed, so that only what cannot be filled is missing."""
+        if not isinstance(failed.error, Exception):
+            assert failed.error is not None
+            raise failed.error
+        for request in failed.requests:
+            self._own((request,))
+            yield request
 
     def _refill(self, running: deque[_Batch], requests: Iterator[ReadRequest]) -> bool:
         """Begin batches until enough are under way; return whether any is."""

@@ -88,6 +88,10 @@ class RecordStore:
             raise RecordLost(digest, place.pack_id, "the pack is torn")
         return data
 
+    def ask_early(self, place: Place, at: int, length: int) -> None:
+        """Let the system fetch bytes of a record that are read soon, without waiting; never raises."""
+        self._packs.files.ask_early(place.pack_id, place.offset + at, length)
+
     def blob(self, digest: bytes, decoder: RecordDecoder) -> bytes:
         """Return a chunk or page, compared with its digest.
 
@@ -246,9 +250,22 @@ class FrameReader:
             RecordLost: it is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
+        return self._decoded(index, self.stored(index), decoder)
+
+    def ask_early(self, index: int) -> None:
+        """Let the system fetch a frame that is read soon, without waiting; never raises."""
         start, end = self.table.offsets[index : index + 2]
-        stored = self.store.read(self.header.digest, self.place, start, end - start)
-        return self._decoded(index, stored, decoder)
+        self.store.ask_early(self.place, start, end - start)
+
+    def stored(self, index: int) -> bytes:
+        """Read one frame as it is stored.
+
+        Raises:
+            RecordLost: it cannot be read.
+            StandbyUnavailable: the standby is gone.
+        """
+        start, end = self.table.offsets[index : index + 2]
+        return self.store.read(self.header.digest, self.place, start, end - start)
 
     def frames(self, first: int, last: int, decoder: RecordDecoder) -> Iterator[Buffer]:
         """Read frames that lie behind each other at once, and yield each decoded and compared with its digest.

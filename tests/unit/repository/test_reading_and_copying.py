@@ -1,20 +1,23 @@
 """Disks of a point read with many requests in flight, and copied into writers that hold on to what they get."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
 from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
 from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.extents import Extent
+from app.repository import Repository
 from app.repository.errors import DataDamaged
 from app.repository.values import KIB, MIB
 from tests.unit.repository.helpers import (
+    SMALL,
     MemoryDisk,
     back_up,
     open_repository,
@@ -44,6 +47,62 @@ def test_many_requests_in_flight_each_get_their_own_bytes_in_order(tmp_path: Pat
     assert answered == asked
     for request in answered:
         assert request.buffer == CONTENT[request.offset : request.offset + len(request.buffer)]
+
+
+def create_encrypted(folder: Path) -> Repository:
+    return Repository.create(
+        folder / "standby", SMALL, local_dir=folder / "local", clock=SystemClock(), passphrase="correct horse"
+    )
+
+
+def small_requests(count: int) -> list[ReadRequest]:
+    dice = random.Random(3)
+    places = [dice.randrange(len(CONTENT) - 4 * KIB) for _ in range(count)]
+    return [
+        *(ReadRequest(place, memoryview(bytearray(4 * KIB))) for place in places),
+        ReadRequest(len(CONTENT) - 3, memoryview(bytearray(3))),
+    ]
+
+
+@pytest.mark.parametrize("make", [open_repository, create_encrypted], ids=["plain", "encrypted"])
+def test_small_requests_are_read_together_and_each_gets_its_bytes(
+    tmp_path: Path, make: Callable[[Path], Repository]
+) -> None:
+    with make(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        with repository.open_point(point.id) as reader:
+            disk = reader.open_disk(2000)
+            asked = small_requests(500)
+            assert list(disk.read_many(asked)) == asked
+            disk.close()
+    for request in asked:
+        assert request.buffer == CONTENT[request.offset : request.offset + len(request.buffer)]
+
+
+def test_frames_beside_a_damaged_one_are_read_all_the_same(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+    pack = max((tmp_path / "standby").glob("packs/*/*.pack"), key=lambda file: file.stat().st_size)
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 2] ^= 1
+    pack.write_bytes(data)
+    with open_repository(tmp_path) as repository, repository.open_point(point.id) as reader:
+        disk = reader.open_disk(2000)
+        asked = [ReadRequest(at, memoryview(bytearray(16))) for at in range(0, len(CONTENT) - 16, 16 * KIB)]
+        lost: list[int] = []
+        while asked:
+            done = 0
+            try:
+                for request in disk.read_many(asked):
+                    assert request.buffer == CONTENT[request.offset : request.offset + 16]
+                    done += 1
+            except DataDamaged:
+                lost.append(asked[done].offset)
+                done += 1
+            asked = asked[done:]
+        disk.close()
+    assert lost
+    assert max(lost) - min(lost) < SMALL.chunk_bytes, "only what lies in the damaged frame is missing"
 
 
 def test_requests_are_pulled_no_further_ahead_than_the_window_says(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Requests filled on several threads come in their order, once each; afterwards no buffer is touched."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -17,11 +17,19 @@ def requests(count: int) -> list[ReadRequest]:
     return [ReadRequest(number, memoryview(bytearray(1))) for number in range(count)]
 
 
+def each(fill_one: Callable[[ReadRequest], object]) -> Fill:
+    def fill(asked: Sequence[ReadRequest]) -> None:
+        for request in asked:
+            fill_one(request)
+
+    return fill
+
+
 def marking() -> Fill:
     def fill(request: ReadRequest) -> None:
         request.buffer[:] = b"\x01"
 
-    return fill
+    return each(fill)
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def beside() -> Iterator[SideBySide]:
 @given(counts=st.lists(st.integers(0, 70), min_size=1, max_size=4))
 def test_all_are_filled_once_and_in_order(counts: list[int]) -> None:
     filled: list[int] = []
-    made = SideBySide(lambda: lambda request: filled.append(request.offset))
+    made = SideBySide(lambda: each(lambda request: filled.append(request.offset)))
     for count in counts:
         filled.clear()
         asked = requests(count)
@@ -55,10 +63,10 @@ def test_a_thread_that_is_stuck_holds_up_only_its_own() -> None:
             if request.offset == 0:
                 go_on.wait(20)
             filled.append(request.offset)
-            if len(filled) == WINDOW - 4:
+            if len(filled) == WINDOW - 8:
                 done.set()
 
-        return fill
+        return each(fill)
 
     made = SideBySide(make)
     reader = threading.Thread(target=lambda: list(made.in_order(iter(requests(40)))))
@@ -76,15 +84,15 @@ def test_an_error_comes_in_its_turn_behind_what_was_filled() -> None:
             if request.offset == 13:
                 raise ValueError("the thirteenth")
 
-        return fill
+        return each(fill)
 
     made = SideBySide(make)
     reading = made.in_order(iter(requests(40)))
-    seen = [next(reading).offset for _ in range(12)]
+    seen = [next(reading).offset for _ in range(13)]
     with pytest.raises(ValueError, match="the thirteenth"):
         next(reading)
     made.close()
-    assert seen == list(range(12))
+    assert seen == list(range(13))
 
 
 def test_what_was_left_is_not_touched_any_more(beside: SideBySide) -> None:
