@@ -14,6 +14,7 @@ from app.transport.nfc.tuning import (
     READING,
     REOPENED_AFTER_BYTES,
     WORTH_BYTES,
+    WORTH_S,
     WRITING,
     Direction,
     Manner,
@@ -99,12 +100,12 @@ def test_a_hopeless_packing_costs_one_short_slice() -> None:
 
 
 def test_what_is_read_in_a_moment_is_read_as_it_is() -> None:
-    line = Line(by_packing(NONE=1000.0, SKIPZ=1000.0, ZLIB=500.0, FASTLZ=2.0))
-    line.read(200 * MIB)
-    assert {manner.compression for manner in line.used} == {Compression.NONE}
+    speed = 100.0
+    line = Line(by_packing(NONE=speed, SKIPZ=speed, ZLIB=speed / 2, FASTLZ=2.0))
+    line.read(int(0.6 * WORTH_S * speed) * MIB)
     line.tuner.paused()
     line.now_s += 60.0  # what it is not read in does not count
-    line.read(64 * MIB)
+    line.read(int(0.3 * WORTH_S * speed) * MIB)
     assert {manner.compression for manner in line.used} == {Compression.NONE}
     line.read(256 * MIB)
     assert {manner.compression for manner in line.used} == set(PACKINGS)
