@@ -12,6 +12,7 @@ from app.contract.tasks import CancelTask, TaskDetails
 from app.domain.extents import Extent
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
+from app.vsphere.snapshots import SnapshotTimings
 from tests.e2e.conftest import OpenStage
 from tests.support.logguard import LogGuard
 from tests.support.stage import (
@@ -169,7 +170,12 @@ def test_an_expired_session_is_logged_in_again(stage: Stage) -> None:
     assert not our_snapshots(stage)
 
 
-def test_a_guest_that_cannot_be_quiesced_gives_a_crash_consistent_point_with_a_warning(stage: Stage) -> None:
+def test_a_guest_that_cannot_be_quiesced_gives_a_crash_consistent_point_with_a_warning(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = SnapshotTimings.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "quiesce_pause_s", 0.05)
     vm = vm_named(stage, "web-01")
     stage.simulator.faults.fail_quiesce(vm.name, times=10)
     task = start_backup(stage, vm, FULL, quiesce=True)
