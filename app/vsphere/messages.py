@@ -20,6 +20,10 @@ CBT_NOT_SWITCHED = MessageKind(
 QUIESCE_RETRY = MessageKind(
     "vsphere.quiesce_retry", "Quiescing {vm} failed (attempt {attempt} of {attempts}): {reason}"
 )
+VM_BUSY = MessageKind(
+    "vsphere.vm_busy",
+    "{vm} is busy with another task on the platform; its snapshot waits for it, {seconds} s at most",
+)
 CONFIGURATION_READ = MessageKind("vsphere.configuration_read", "The configuration of {vm} was read: {files}.")
 VM_PLACED = MessageKind(
     "vsphere.vm_placed", "The VM {vm} is created on the host {host}, with its files on the datastore {datastore}."

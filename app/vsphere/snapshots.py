@@ -4,6 +4,7 @@ Source: protocols page *vSphere facts*, section "Snapshots".
 """
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ class Snapshots:
             snapshot, failure = creation.quiesced() if quiesce and running else (None, None)
             crash_consistent = snapshot is None
             if snapshot is None:
-                snapshot = self.take(vm, name, cancel=cancel)
+                snapshot = self.take(vm, name, cancel=cancel, on_busy=creation.say_busy)
             disks = self._first_look(vm, snapshot, name)
         except FAILURES as error:
             raise self._failure(error, vm_name, Done.CREATED) from error
@@ -101,10 +102,18 @@ class Snapshots:
             snapshot=snapshot, disks=disks, crash_consistent=crash_consistent and running, quiesce_failure=failure
         )
 
-    def take(self, vm: VmId, name: str, *, cancel: CancelToken, quiesce: bool = False) -> SnapshotId:
+    def take(
+        self,
+        vm: VmId,
+        name: str,
+        *,
+        cancel: CancelToken,
+        quiesce: bool = False,
+        on_busy: Callable[[], None] = lambda: None,
+    ) -> SnapshotId:
         """Create one snapshot; when that fails or is cancelled, nothing of that name is left on the VM.
 
-        A VM that is busy with something else is waited for.
+        A VM that is busy with something else is waited for; ``on_busy`` is called before.
 
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException, PlatformTaskTimedOut, TaskCancelled: why not.
@@ -115,6 +124,7 @@ class Snapshots:
             return self._take_once(vm, name, cancel, quiesce=quiesce)
         except vim.fault.TaskInProgress as busy:
             refused = busy
+        on_busy()
         try:
             while self._session.clock.monotonic() < give_up_at:
                 cancel.wait(self.timings.busy_pause_s)
@@ -297,7 +307,7 @@ class Snapshots:
 
 
 class _Creation:
-    """Attempts to make one quiesced snapshot. Thread: one."""
+    """Attempts to make one snapshot. Thread: one."""
 
     def __init__(
         self, snapshots: Snapshots, vm: VmId, vm_name: str, name: str, log: TaskLog, cancel: CancelToken
@@ -305,13 +315,20 @@ class _Creation:
         self._snapshots, self._vm, self._vm_name, self._name = snapshots, vm, vm_name, name
         self._log, self._cancel = log, cancel
 
+    def say_busy(self) -> None:
+        """Say that the VM is waited for."""
+        self._log.warning(messages.VM_BUSY, vm=self._vm_name, seconds=round(self._snapshots.timings.busy_s))
+
     def quiesced(self) -> tuple[SnapshotId | None, Message | None]:
         """Return a quiesced snapshot, or why the guest cannot be quiesced."""
         timings = self._snapshots.timings
         attempts = timings.quiesce_attempts
         for attempt in range(1, attempts + 1):
             try:
-                return self._snapshots.take(self._vm, self._name, cancel=self._cancel, quiesce=True), None
+                taken = self._snapshots.take(
+                    self._vm, self._name, cancel=self._cancel, quiesce=True, on_busy=self.say_busy
+                )
+                return taken, None
             except vmodl.MethodFault as fault:
                 if not _is_about_quiescing(fault):
                     raise

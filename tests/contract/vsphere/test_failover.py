@@ -16,6 +16,7 @@ from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFai
 from app.domain.vms import CreatedVm, FrozenVm, PowerState, VmPlacement, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.slowness import RemovalPace
+from app.vsphere import messages
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.contract.vsphere.hardship import shared, simulator, snapshot, vm, vsphere
 from tests.support.fakes import RecordingTaskLog
@@ -120,6 +121,7 @@ def test_a_busy_vm_is_waited_for_and_not_for_ever(
     simulator.faults.fail_call("CreateSnapshotEx_Task", fault=busy, times=2)
     simulator.faults.fail_task("CreateSnapshotEx_Task", fault=busy, times=1)
     frozen = snapshot(patient, vm, log)
+    assert log.kinds().count(messages.VM_BUSY) == 1
     patient.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
     simulator.faults.fail_call("CreateSnapshotEx_Task", fault=busy, times=1000)
     with pytest.raises(SnapshotFailed, match="another task"):
