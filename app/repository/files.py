@@ -229,7 +229,11 @@ def read_bounded(path: Path, longest_bytes: int) -> bytes:
         Displaced: it is no file.
     """
     with os.fdopen(open_regular(path), "rb") as file:
-        data = file.read(longest_bytes + 1)
+        # Room is made for what is asked for: no more than the file has, whatever somebody says that it has.
+        size_bytes = os.fstat(file.fileno()).st_size
+        data = file.read(min(longest_bytes, size_bytes) + 1)
+        if size_bytes < len(data) <= longest_bytes:  # it has grown
+            data += file.read(longest_bytes + 1 - len(data))
     if len(data) > longest_bytes:
         raise ValueError(f"longer than {longest_bytes} bytes")
     return data
