@@ -359,18 +359,8 @@ def _longest_outage_s(session: VSphereSession) -> float:
 _OUTAGES: tuple[type[Exception], ...] = (*CONNECTION_FAILURES, PlatformUnreachable)
 
 
-def running_tasks(connection: Connection, entity: Any, is_meant: Callable[[str], bool]) -> list[str]:
-    """Return the ids of the queued and running tasks on an object whose description id is meant, in lower case.
-
-    Raises:
-        vmodl.fault.ManagedObjectNotFound: the object is gone.
-    """
-    recent = read(connection.query(), entity, "recentTask").get("recentTask") or []
-    return running_among(connection, recent, is_meant)
-
-
 def running_among(connection: Connection, recent: Sequence[Any], is_meant: Callable[[str], bool]) -> list[str]:
-    """Return those of an object's recent tasks that :func:`running_tasks` would."""
+    """Return the ids of the queued and running of some tasks whose description id is meant, in lower case."""
     rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
     return [
         row.moid
@@ -398,7 +388,8 @@ def wait_for_unknown(
     """
 
     def running(connection: Connection) -> list[str]:
-        return running_tasks(connection, entity(connection), lambda described: kind.lower() in described)
+        recent = read(connection.query(), entity(connection), "recentTask").get("recentTask") or []
+        return running_among(connection, recent, lambda described: kind.lower() in described)
 
     for task in session.run(running):
         wait_for_end(session, task, deadline)

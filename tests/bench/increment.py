@@ -83,19 +83,10 @@ def set_up(root: Path, place: Path) -> Iterator[tuple[Setting, Connection]]:
     line, there = multiprocessing.Pipe()
     child = multiprocessing.get_context("spawn").Process(target=serve, args=(place, there), daemon=True)
     child.start()
-    host, port, user, password, thumbprint = line.recv()
+    registration: RegisterPlatform = line.recv()
     with open_host(root / "standfast", "not kept") as engine_host:
         engine = engine_host.engine
-        platform = engine.execute(
-            RegisterPlatform(
-                name="bench",
-                address=host,
-                port=port,
-                user=user,
-                password=password,
-                thumbprint_sha256=thumbprint,
-            )
-        )
+        platform = engine.execute(registration)
         standby = engine.execute(RegisterStandby(name="bench", root_path=str(root / "standby")))
         yield Setting(engine, platform.id, standby.id), line
     line.send(None)

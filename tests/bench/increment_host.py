@@ -4,6 +4,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from app.cli.demo.stage import registration_of
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 
@@ -18,9 +19,7 @@ def serve(root: Path, line: Connection) -> None:
     spec = SimulatorSpec(vms=vms)
     stores = tuple(replace(store, capacity_bytes=400 * TIB) for store in spec.datastores)
     with VSphereSimulator(replace(spec, datastores=stores), root / "vsphere") as simulator:
-        line.send(
-            (simulator.host, simulator.port, simulator.user, simulator.password, simulator.thumbprint_sha256)
-        )
+        line.send(registration_of(simulator, "bench"))
         while (order := line.recv()) is not None:
             name, n_bytes = order
             _change(simulator, name, n_bytes)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from app.cli.demo.stage import Stage
-from app.contract.platforms import ListVms, RegisterPlatform, UpdatePlatform
+from app.cli.demo.stage import Stage, registration_of
+from app.contract.platforms import ListVms, UpdatePlatform
 from app.contract.restore import FindOriginals
 from app.contract.tasks import StartBackup
 from app.domain.identity import Verdict
@@ -52,16 +52,7 @@ def test_two_vcenters_behind_one_address_have_chains_of_their_own(stage: Stage, 
     vm = vm_named(stage, "web-01")
     spec = SimulatorSpec(vms=small_spec().vms, seed=2)
     with VSphereSimulator(spec, tmp_path / "second") as second:
-        registered = stage.engine.execute(
-            RegisterPlatform(
-                name="second",
-                address=second.host,
-                port=second.port,
-                user=second.user,
-                password=second.password,
-                thumbprint_sha256=second.thumbprint_sha256,
-            )
-        )
+        registered = stage.engine.execute(registration_of(second, "second"))
         [stranger] = stage.engine.ask(ListVms(platform=registered.id))
         assert (stranger.id, stranger.name) == (vm.id, vm.name)
         mine = back_up(stage, vm, BackupKind.FULL)

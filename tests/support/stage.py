@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.demo.comparison import compare_with_file, comparing_tool, qemu_finds_equal
-from app.cli.demo.stage import Stage
+from app.cli.demo.stage import Stage, registration_of
 from app.contract.doctor import ExamineRule, Finding
 from app.contract.door import Door
-from app.contract.platforms import ListVms, RegisterPlatform
+from app.contract.platforms import ListVms
 from app.contract.points import ListPoints
 from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.rules import Periodic, RuleDraft, VmChoice
@@ -204,16 +204,7 @@ def our_snapshots(stage: Stage) -> list[str]:
 
 def start_first_backup(door: Door, simulator: VSphereSimulator, root: Path) -> TaskId:
     """Register everything and queue a backup."""
-    platform = door.execute(
-        RegisterPlatform(
-            name="sim",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            password=simulator.password,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
-    )
+    platform = door.execute(registration_of(simulator, "sim"))
     standby = door.execute(RegisterStandby(name="disk", root_path=str(root / "standby")))
     vm = door.ask(ListVms(platform=platform.id))[0]
     return door.execute(

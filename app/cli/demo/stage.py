@@ -104,6 +104,18 @@ def folders_in(home: Path) -> Folders:
     )
 
 
+def registration_of(simulator: VSphereSimulator, name: str) -> RegisterPlatform:
+    """Return the command that registers a simulated vSphere under a name."""
+    return RegisterPlatform(
+        name=name,
+        address=simulator.host,
+        port=simulator.port,
+        user=simulator.user,
+        password=simulator.password,
+        thumbprint_sha256=simulator.thumbprint_sha256,
+    )
+
+
 def register(
     root: Path, simulator: VSphereSimulator, engine: Engine, *, standby_root: Path | None = None
 ) -> Stage:
@@ -112,15 +124,6 @@ def register(
     Raises:
         OperationalError: the engine refused.
     """
-    platform = engine.execute(
-        RegisterPlatform(
-            name="Demo vCenter",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            password=simulator.password,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
-    )
+    platform = engine.execute(registration_of(simulator, "Demo vCenter"))
     standby = engine.execute(RegisterStandby(name="Demo standby", root_path=str(standby_root or root / "standby")))
     return Stage(root=root, simulator=simulator, engine=engine, platform=platform.id, standby=standby.id)

@@ -8,7 +8,7 @@ from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import DiskFrozen
 from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
-from app.simulator.storage.naming import DELTA_SUFFIXES, TRACKING_SUFFIX, geometry_ddb, stem
+from app.simulator.storage.naming import extent_name, geometry_ddb, tracking_name
 from app.simulator.storage.open_disks import OpenDisks
 from app.simulator.storage.tracking import ChangeTracking
 
@@ -30,7 +30,7 @@ class Chains:
             descriptor = Descriptor(
                 cid=self._disks.names.cid(),
                 capacity_bytes=parent.capacity_bytes,
-                extent_file=f"{stem(path)}{DELTA_SUFFIXES[delta]}",
+                extent_file=extent_name(path, delta),
                 delta=delta,
                 ddb={"longContentID": self._disks.names.long_id(), "virtualHWVersion": "19"},
             )
@@ -41,7 +41,7 @@ class Chains:
                 layer = DeltaLayer.create(datastore.resolve(extent), parent.capacity_bytes)
             tracking: ChangeTracking | None = None
             if parent.tracking is not None:
-                descriptor.track_file = f"{stem(path)}{TRACKING_SUFFIX}"
+                descriptor.track_file = tracking_name(path)
                 track_file = datastore.resolve(path.sibling(descriptor.track_file))
                 tracking = parent.tracking.copy(track_file, self._disks.names.random)
             child = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
@@ -76,7 +76,7 @@ class Chains:
         """Do :meth:`SimDisk.enable_tracking`."""
         with self._disks.lock, disk.family.lock:
             if disk.tracking is None:
-                disk.descriptor.track_file = f"{stem(disk.path)}{TRACKING_SUFFIX}"
+                disk.descriptor.track_file = tracking_name(disk.path)
                 track_path = disk.tracking_path
                 assert track_path is not None
                 file = disk.datastore.resolve(track_path)
@@ -129,7 +129,7 @@ class Chains:
         self._disks.drop_tracking(parent)
         if child.tracking is None:
             return
-        parent.descriptor.track_file = f"{stem(parent.path)}{TRACKING_SUFFIX}"
+        parent.descriptor.track_file = tracking_name(parent.path)
         track_path = parent.tracking_path
         assert track_path is not None
         file = parent.datastore.resolve(track_path)

@@ -105,7 +105,7 @@ class CowdFormat:
 
     def check(self, file: SparseFile) -> None:
         """Do :meth:`DeltaFormat.check`."""
-        magic, _, _, sectors, grain_sectors, *_ = self._HEADER.unpack(_read(file, 0, self._HEADER.size))
+        magic, _, _, sectors, grain_sectors, *_ = self._HEADER.unpack(file.read(0, self._HEADER.size))
         if (magic, sectors, grain_sectors) != (self._MAGIC, self._capacity // SECTOR_BYTES, _GRAIN_SECTORS):
             raise DiskCorrupt(f"{file.path.name} is not a delta of {self._capacity} bytes")
 
@@ -175,7 +175,7 @@ class SeSparseFormat:
 
     def check(self, file: SparseFile) -> None:
         """Do :meth:`DeltaFormat.check`."""
-        fields = self._FIELDS.unpack(_read(file, 0, self._FIELDS.size))
+        fields = self._FIELDS.unpack(file.read(0, self._FIELDS.size))
         if fields[:3] != (self._MAGIC, self._VERSION, self._capacity // SECTOR_BYTES):
             raise DiskCorrupt(f"{file.path.name} is not a delta of {self._capacity} bytes")
 
@@ -200,12 +200,6 @@ def _whole(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
-def _read(file: SparseFile, offset: int, length_bytes: int) -> bytes:
-    buffer = bytearray(length_bytes)
-    file.readinto(offset, memoryview(buffer))
-    return bytes(buffer)
-
-
 def _held(file: SparseFile, tables: Extent, entry_bytes: int, per_grain: int) -> GrainSet:
     """Read the entries of the tables, where the file has any: of each grain the first says whether it is held."""
     grains = GrainSet()
@@ -214,7 +208,7 @@ def _held(file: SparseFile, tables: Extent, entry_bytes: int, per_grain: int) ->
         end = -(-(data.end - tables.start) // group_bytes)
         for first in range((data.start - tables.start) // group_bytes, end, _GRAINS_AT_ONCE):
             n_grains = min(_GRAINS_AT_ONCE, end - first)
-            content = _read(file, tables.start + first * group_bytes, n_grains * group_bytes)
+            content = file.read(tables.start + first * group_bytes, n_grains * group_bytes)
             entries = np.frombuffer(content, dtype=f"<u{entry_bytes}")[::per_grain]
             for start, stop, is_held in runs(entries != 0):
                 if is_held:

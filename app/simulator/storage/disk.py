@@ -231,11 +231,13 @@ class SimDisk:
             if self.children:
                 raise DiskFrozen(f"{self.path} is the parent of {self.children[0].path}")
             first, end = grain_span(offset, n_bytes)
-            self._book(~self.layer.held.mask(first, end))
+            new = ~self.layer.held.mask(first, end)
+            self._book(new)
             if self.parent is not None:
                 self._copy_up(offset, offset + n_bytes)
             self.layer.file.write(self.layer.data_offset + offset, data)
-            self.layer.hold(first, end)
+            if new.any():
+                self.layer.hold(first, end)
             if self.tracking is not None:
                 self.tracking.note(offset, n_bytes)
             self.diverged = True

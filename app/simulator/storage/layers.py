@@ -7,7 +7,7 @@ was written survives the death of the process as file data do.
 
 from pathlib import Path
 
-from app.simulator.storage.deltas import delta_format
+from app.simulator.storage.deltas import DeltaFormat, delta_format
 from app.simulator.storage.errors import DiskCorrupt
 from app.simulator.storage.grains import GrainSet, grain_span
 from app.simulator.storage.sparse import SparseFile
@@ -73,11 +73,11 @@ class DeltaLayer:
         held: which grains it holds.
     """
 
-    def __init__(self, file: SparseFile, capacity_bytes: int) -> None:
+    def __init__(self, file: SparseFile, form: DeltaFormat) -> None:
         self.file = file
-        self._format = delta_format(capacity_bytes)
-        self.data_offset = self._format.data_offset
-        self.held = self._format.held(file)
+        self._format = form
+        self.data_offset = form.data_offset
+        self.held = form.held(file)
 
     @classmethod
     def create(cls, path: Path, capacity_bytes: int) -> "DeltaLayer":
@@ -90,7 +90,7 @@ class DeltaLayer:
         form = delta_format(capacity_bytes)
         file = SparseFile(path, create_bytes=form.data_offset + capacity_bytes)
         form.begin(file)
-        return cls(file, capacity_bytes)
+        return cls(file, form)
 
     @classmethod
     def open(cls, path: Path, capacity_bytes: int) -> "DeltaLayer":
@@ -99,13 +99,13 @@ class DeltaLayer:
         Raises:
             DiskCorrupt: it is not a delta of a disk of this size.
         """
-        file = SparseFile(path)
+        file, form = SparseFile(path), delta_format(capacity_bytes)
         try:
-            delta_format(capacity_bytes).check(file)
+            form.check(file)
         except DiskCorrupt:
             file.close()
             raise
-        return cls(file, capacity_bytes)
+        return cls(file, form)
 
     def hold(self, first_grain: int, end_grain: int) -> None:
         """Note that this delta holds these grains; their data must be written before."""

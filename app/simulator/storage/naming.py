@@ -8,12 +8,12 @@ from app.simulator.storage.datastore import DatastorePath
 from app.simulator.storage.descriptor import DeltaKind, Geometry
 from app.simulator.storage.errors import DiskNotFound
 
-FLAT_SUFFIX: Final = "-flat.vmdk"
-DELTA_SUFFIXES: Final[dict[DeltaKind, str]] = {"vmfsSparse": "-delta.vmdk", "seSparse": "-sesparse.vmdk"}
-TRACKING_SUFFIX: Final = "-ctk.vmdk"
-DATA_SUFFIXES: Final = (FLAT_SUFFIX, *DELTA_SUFFIXES.values())
+_FLAT_SUFFIX: Final = "-flat.vmdk"
+_DELTA_SUFFIXES: Final[dict[DeltaKind, str]] = {"vmfsSparse": "-delta.vmdk", "seSparse": "-sesparse.vmdk"}
+_TRACKING_SUFFIX: Final = "-ctk.vmdk"
+DATA_SUFFIXES: Final = (_FLAT_SUFFIX, *_DELTA_SUFFIXES.values())
 """Ends of the names of files that hold the data of a disk."""
-EXTENT_SUFFIXES: Final = (*DATA_SUFFIXES, TRACKING_SUFFIX)
+EXTENT_SUFFIXES: Final = (*DATA_SUFFIXES, _TRACKING_SUFFIX)
 """Ends of the names of all files of a disk that are not its descriptor."""
 
 
@@ -59,7 +59,25 @@ def geometry_ddb(capacity_bytes: int) -> dict[str, str]:
     }
 
 
-def stem(path: DatastorePath) -> str:
+def extent_name(path: DatastorePath, delta: DeltaKind | None) -> str:
+    """Return the name of the data file of a disk; ``delta`` is None for a flat one.
+
+    Raises:
+        DiskNotFound: the path is not that of a descriptor.
+    """
+    return _stem(path) + (_FLAT_SUFFIX if delta is None else _DELTA_SUFFIXES[delta])
+
+
+def tracking_name(path: DatastorePath) -> str:
+    """Return the name of the change tracking file of a disk.
+
+    Raises:
+        DiskNotFound: the path is not that of a descriptor.
+    """
+    return _stem(path) + _TRACKING_SUFFIX
+
+
+def _stem(path: DatastorePath) -> str:
     """Return a descriptor's name without ``.vmdk``.
 
     Raises:

@@ -68,6 +68,16 @@ class SparseFile:
                 return
             done += n_bytes
 
+    def read(self, offset: int, length_bytes: int) -> bytes:
+        """Return bytes; what is behind the end reads as zeros.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        buffer = bytearray(length_bytes)
+        self.readinto(offset, memoryview(buffer))
+        return bytes(buffer)
+
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Write all of ``data`` at ``offset``.
 

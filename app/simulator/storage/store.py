@@ -10,7 +10,7 @@ from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import DiskCorrupt, DiskFrozen, StorageError
 from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import FlatLayer
-from app.simulator.storage.naming import DELTA_SUFFIXES, FLAT_SUFFIX, TRACKING_SUFFIX, DiskNames, stem
+from app.simulator.storage.naming import DiskNames, extent_name, tracking_name
 from app.simulator.storage.open_disks import OpenDisks
 from app.simulator.storage.sparse import move_file
 
@@ -67,7 +67,7 @@ class DiskStore:
             descriptor = Descriptor(
                 cid=self._disks.names.cid(),
                 capacity_bytes=capacity_bytes,
-                extent_file=f"{stem(path)}{FLAT_SUFFIX}",
+                extent_file=extent_name(path, None),
                 ddb=self._disks.names.ddb(capacity_bytes, adapter, disk_uuid, thin=thin),
             )
             extent = path.sibling(descriptor.extent_file)
@@ -135,8 +135,7 @@ class DiskStore:
         with self._disks.lock, disk.family.lock:
             path, datastore = self._disks.place(target)
             disk.wait_until_unpinned([disk, *disk.descendants()], PIN_WAIT_S)
-            delta = disk.descriptor.delta
-            extent = path.sibling(stem(path) + (FLAT_SUFFIX if delta is None else DELTA_SUFFIXES[delta]))
+            extent = path.sibling(extent_name(path, disk.descriptor.delta))
             self._disks.claim(datastore, path, extent)
             old_extent, old_tracking, old_store = disk.extent_path, disk.tracking_path, disk.datastore
             booked = old_store.booked_bytes(old_extent.relative)
@@ -144,7 +143,7 @@ class DiskStore:
             with files.reopening(disk):
                 move_file(old_store.resolve(old_extent), datastore.resolve(extent))
                 if old_tracking is not None:
-                    tracking = path.sibling(f"{stem(path)}{TRACKING_SUFFIX}")
+                    tracking = path.sibling(tracking_name(path))
                     move_file(old_store.resolve(old_tracking), datastore.resolve(tracking))
                     disk.descriptor.track_file = tracking.name
                 old_store.release(old_extent.relative)
