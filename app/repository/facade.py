@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from app.core.clock import Clock
 from app.core.durable import remove_directory, remove_directory_tree
+from app.domain.errors import OperationalError
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.messages import Message
@@ -23,7 +24,7 @@ from app.repository.creation import create_repository
 from app.repository.crypto import RepositoryKeys
 from app.repository.errors import DataDamaged, PointDamaged, RepositoryExists, RepositoryMissing
 from app.repository.files import free_bytes, refuse_foreign_names, refuse_links, storage_errors
-from app.repository.healing import lost_extents
+from app.repository.healing import learn_damage, lost_extents
 from app.repository.keys import KeyRing, Protection, RepositoryKey
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseKind, Leases
@@ -340,6 +341,20 @@ class Repository:
                 return lost_extents(self.parts, disk, self.parts.tree(disk))
             except (RecordLost, PageDamaged) as error:
                 raise DataDamaged(what=INDEX_OF.fill(disk=disk.label, point=point), detail=error) from error
+
+    def learn_damage(self, error: OperationalError) -> None:
+        """Forget what is damaged around the record that an error of this repository is about, if it is about one.
+
+        Whoever stores the same bytes after that stores them anew, instead of pointing to what cannot be read.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            LocatorUnavailable: the local disk refuses.
+        """
+        if isinstance(error.__cause__, RecordLost):
+            with self._shared.held():
+                learn_damage(self.parts, error.__cause__)
 
     def _acquire_shared(self, wait_s: float | None = None) -> Lease:
         patience_s = SHARED_WAIT_S if wait_s is None else wait_s

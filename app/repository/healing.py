@@ -80,6 +80,27 @@ def forget_lost(parts: RepositoryParts, lost: set[bytes]) -> None:
         parts.locator.point_to(pack_id, entry)
 
 
+def learn_damage(parts: RepositoryParts, lost: RecordLost) -> None:
+    """Forget all that is damaged in a pack of which one record turned out to be; damage seldom comes alone.
+
+    What the system refuses to read may be whole, and is not forgotten.
+
+    Raises:
+        StandbyUnavailable: the standby is gone.
+        LocatorUnavailable: the local disk refuses.
+    """
+    if lost.pack_id is None:
+        return
+    try:
+        entries, _ = _entries(parts, lost.pack_id)
+    except OSError:
+        parts.packs.check_standby()
+        return
+    decoder = parts.decoder()
+    states = {entry.digest: _state(parts, lost.pack_id, entry, decoder) for entry in entries}
+    forget_lost(parts, {digest for digest, state in states.items() if state is _State.DAMAGED})
+
+
 class _State(Enum):
     WHOLE = "whole"
     DAMAGED = "damaged"
@@ -93,6 +114,23 @@ def _state(parts: RepositoryParts, pack_id: str, entry: PackEntry, decoder: Reco
         cause = error.__cause__
         return cause if isinstance(cause, OSError) and not isinstance(cause, Displaced) else _State.DAMAGED
     return _State.WHOLE
+
+
+def _entries(parts: RepositoryParts, pack_id: str) -> tuple[Sequence[PackEntry], bool]:
+    """Return what a pack holds, and whether its frame is as it was written."""
+    path = parts.layout.pack(pack_id)
+    try:
+        entries = read_footer(path, parts.repository_id.bytes)
+        flaw = flaw_of_heads(path)
+    except Displaced:
+        return (), False
+    except PackTooNew:
+        return (), True
+    except PackDamaged:  # the records say themselves where they begin and what they are
+        return list(scan_records(path, lambda _record: True)), False
+    ends = [PACK_HEADER_BYTES, *(entry.offset + entry.length_bytes for entry in entries)]
+    follow = all(entry.offset == end for entry, end in zip(entries, ends, strict=False))
+    return entries, follow and flaw is None
 
 
 def lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> list[Extent]:
@@ -163,7 +201,7 @@ class _PackCheck:
             TaskCancelled: cancelled.
         """
         with storage_errors(self._parts.layout.root):
-            entries, is_sound = self._patiently(self._entries)
+            entries, is_sound = self._patiently(lambda: _entries(self._parts, self._pack_id))
         states = {entry: self._state(entry) for entry in entries}
         for pause_s in PAUSES_S:
             refused = [entry for entry, state in states.items() if isinstance(state, OSError)]
@@ -175,22 +213,6 @@ class _PackCheck:
                 states[entry] = self._last_word(entry, state)
         whole = [entry for entry, state in states.items() if state is _State.WHOLE]
         return None if is_sound and len(whole) == len(entries) else whole
-
-    def _entries(self) -> tuple[Sequence[PackEntry], bool]:
-        """Return what the pack holds, and whether its frame is as it was written."""
-        path = self._parts.layout.pack(self._pack_id)
-        try:
-            entries = read_footer(path, self._parts.repository_id.bytes)
-            flaw = flaw_of_heads(path)
-        except Displaced:
-            return (), False
-        except PackTooNew:
-            return (), True
-        except PackDamaged:  # the records say themselves where they begin and what they are
-            return list(scan_records(path, lambda _record: True)), False
-        ends = [PACK_HEADER_BYTES, *(entry.offset + entry.length_bytes for entry in entries)]
-        follow = all(entry.offset == end for entry, end in zip(entries, ends, strict=False))
-        return entries, follow and flaw is None
 
     def _patiently(self, read: Callable[[], _Read]) -> _Read:
         for pause_s in PAUSES_S:

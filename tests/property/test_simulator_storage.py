@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -186,6 +186,7 @@ spans = st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 200_000)), max_si
 
 
 @given(mine=spans, theirs=spans, looked_at=st.integers(0, FAR))
+@example(mine=[(FAR - 1, 200_000)], theirs=[], looked_at=0)
 def test_a_set_of_grains_is_a_set(
     mine: list[tuple[int, int]], theirs: list[tuple[int, int]], looked_at: int
 ) -> None:

@@ -176,6 +176,7 @@ class FrozenBackup:
         if plan.parent is not None:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
+                self.repository.learn_damage(problem)
                 plan = plan.without_parent(messages.WHOLE_PARENT_DAMAGED, detail=problem)
                 self._report(plan)
         known = self._completed(plan, known)
@@ -210,6 +211,7 @@ class FrozenBackup:
                 if not extents.by_tracking or not auditor.finds_lie(extents):
                     continue
             except UNUSABLE_PARENT as error:
+                self.repository.learn_damage(error)
                 reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=extents.plan.disk.label, detail=error)
                 plan = plan.with_whole(extents.plan.disk.key, reason)
                 continue
@@ -339,6 +341,7 @@ class FrozenBackup:
         self, plan: BackupPlan, known: dict[int, DiskExtents], problem: _ParentDamaged
     ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         """Read the disk whole whose parent turned out damaged; what was stored already is found again."""
+        self.repository.learn_damage(problem.cause)
         label = known[problem.key].plan.disk.label
         reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause)
         plan = plan.with_whole(problem.key, reason)

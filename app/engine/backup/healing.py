@@ -29,6 +29,7 @@ def with_lost_extents(
         try:
             lost = repository.lost_extents(disk_extents.plan.parent, key)
         except UNUSABLE_PARENT as error:
+            repository.learn_damage(error)
             reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=disk_extents.plan.disk.label, detail=error)
             plan = plan.with_whole(key, reason)
             continue

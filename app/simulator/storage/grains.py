@@ -41,8 +41,8 @@ def mask_extents(mask: Mask, capacity_bytes: int, first_grain: int = 0) -> list[
     """Return the byte ranges of the grains that are set, joined and cut at the capacity."""
     extents: list[Extent] = []
     for start, end, value in runs(mask):
-        if value:
-            offset = (first_grain + start) * GRAIN_BYTES
+        offset = (first_grain + start) * GRAIN_BYTES
+        if value and offset < capacity_bytes:
             extents.append(Extent(offset, min((first_grain + end) * GRAIN_BYTES, capacity_bytes) - offset))
     return extents
 

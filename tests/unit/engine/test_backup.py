@@ -213,14 +213,18 @@ def _break_pack_of(lab: EngineLab) -> None:
         path.write_bytes(bytes(content))
 
 
-def test_a_parent_found_damaged_while_merging_makes_the_disk_whole(plain: EngineLab) -> None:
-    with plain as lab:
+@pytest.mark.parametrize("is_new", [True, False], ids=["other_bytes", "the_same_bytes_again"])
+@pytest.mark.parametrize("audit_blocks", [0, 64], ids=["while_merging", "by_the_audit"])
+def test_a_parent_found_damaged_makes_the_disk_whole(tmp_path: Path, audit_blocks: int, is_new: bool) -> None:
+    """Even where what was written is what the damaged chunk held: its record must not be taken for stored."""
+    with EngineLab(tmp_path, settings=replace(QUICK, audit_blocks=audit_blocks)) as lab:
         vm = lab.host.add_vm("web", [4 * MIB])
         lab.host.write(vm, 2000, 0, os.urandom(4 * MIB))
         lab.backup(vm)
         _break_pack_of(lab)
-        for offset in range(0, 4 * MIB, CHUNK):
-            lab.host.write(vm, 2000, offset + 10, b"x")
+        was = lab.host.content(vm, 2000)
+        for offset in range(10, 4 * MIB, CHUNK):
+            lab.host.write(vm, 2000, offset, bytes([was[offset] ^ is_new]))
         report = lab.finished(lab.start_backup(vm))
         assert report.task.state is TaskState.COMPLETED, text_of(report)
         assert messages.WHOLE_PARENT_DAMAGED.code in codes_of(report)
