@@ -18,13 +18,15 @@ described in ``docs/repository-format.md``; the parts are:
 - ``maintenance``: garbage collection (``marking``, ``garbage``), space figures (``space``), verification of
   everything (``scrub``) and repair (``healing``).
 - ``crypto``, ``keys`` and ``seals``: encryption, which changes records and a point's files, and nothing else.
+- ``pins``: which points are in use for long; ``pinning`` opens them so.
 - ``leases``: who uses the repository; ``waiting``: who would like to. ``staging``: what a dead writer left is
   salvaged by the next.
 
 Invariants:
 
 1. A point that is visible is whole: everything it refers to was durable before its directory was renamed into
-   place, and only garbage collection deletes packs, and it excludes all others.
+   place. Only garbage collection deletes packs. It excludes all others but those who read a pinned point, who look
+   for a record again whose pack has gone.
 2. Files at the standby are not believed: every length is bounded, every byte is covered by a checksum or digest,
    every name is checked, before it is used.
 3. Damaged things are named and set aside, never deleted.
@@ -36,9 +38,12 @@ who comes · who is there               point listed shared (all of the next two
 =====================================  ===========  =====================================  =============
 list points, list the trash            together     together                               together
 backup, deletion, return, keys         together     together                               waits
-restore, verification, figures, plan   together     together                               waits
+reading a point, figures, plan         together     together                               waits
+reading a pinned point                 together     together                               together (#)
 garbage collection, repair             together     waits                                  waits
 =====================================  ===========  =====================================  =============
+
+(#) Taking the pin waits. Restores, exports, offers over NBD and verifications of a point read with a pin.
 
 Garbage collection yields: a process that waits for a shared lease puts a mark next to the leases, and collection
 ends between two packs, or anywhere in its plan, with ``finished=False``. Waiting in vain
@@ -63,7 +68,9 @@ from app.repository.keys import (
     RepositoryKey,
     Unlocked,
 )
+from app.repository.pins import Pin, PinListing
 from app.repository.reader import PointReader
+from app.repository.reasons import PinPurpose
 from app.repository.recoverykeys import is_recovery_key, new_recovery_key, typo_in
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
@@ -93,6 +100,9 @@ __all__ = [
     "GarbageCollectionReport",
     "MasterKey",
     "Passphrase",
+    "Pin",
+    "PinListing",
+    "PinPurpose",
     "PointDamage",
     "PointDraft",
     "PointListing",

@@ -185,8 +185,14 @@ class RepositoryDisk:
         while position < end:
             index, inside = divmod(position, size)
             stop = min(end, (index + 1) * size)
+            target = request.buffer[position - offset : stop - offset]
             try:
-                self._fill_from_chunk(index, inside, request.buffer[position - offset : stop - offset], decoder)
+                try:
+                    self._fill_from_chunk(index, inside, target, decoder)
+                except RecordLost:  # garbage collection may have moved the record since it was opened
+                    if self._chunks.pop(index, None) is None:
+                        raise
+                    self._fill_from_chunk(index, inside, target, decoder)
             except (RecordLost, PageDamaged) as error:
                 raise damaged_chunk(self._point, self._disk, error, index * size) from error
             position = stop

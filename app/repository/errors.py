@@ -166,6 +166,40 @@ class GarbageCollectionUnsafe(OperationalError):
     )
 
 
+class PinUnreadable(GarbageCollectionUnsafe):
+    """It is not known which restore point a damaged pin keeps."""
+
+    code = "repository.pin_unreadable"
+    message_template = (
+        "The pin {pin} cannot be read, so that it is not known which restore point it keeps; nothing was deleted."
+    )
+    hint_template = "If no console uses a restore point here any more, end the pin under Standby machines, In use."
+
+
+class PinnedPointMissing(GarbageCollectionUnsafe):
+    """A pin keeps a restore point that is neither among the points nor in the trash."""
+
+    code = "repository.pinned_point_missing"
+    message_template = (
+        "The restore point {point}, pinned by {host} ({purpose}), is not in the repository any more; no garbage "
+        "was collected."
+    )
+    hint_template = "Bring the folder of the point back, or end the pin under Standby machines, In use."
+
+
+class PointPinned(OperationalError):
+    """Somebody uses a restore point for long."""
+
+    code = "repository.point_pinned"
+    message_template = (
+        "The restore point {point} is in use by {host} since {since} ({purpose}); it was not deleted."
+    )
+    hint_template = (
+        "Wait until that has ended, or end it there. If that console does not exist any more, end its pin under "
+        "Standby machines, In use."
+    )
+
+
 class WrittenByNewer(GarbageCollectionUnsafe):
     """A newer program wrote something in the repository, which this one leaves alone."""
 

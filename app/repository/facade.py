@@ -22,7 +22,7 @@ from app.repository.access import RepositoryAccess, master_of
 from app.repository.configuration import RepositoryFile, read_repository_file
 from app.repository.creation import create_repository
 from app.repository.crypto import RepositoryKeys
-from app.repository.errors import DataDamaged, PointDamaged, RepositoryExists, RepositoryMissing
+from app.repository.errors import RepositoryExists, RepositoryMissing
 from app.repository.files import free_bytes, refuse_foreign_names, refuse_links, storage_errors
 from app.repository.healing import learn_damage, lost_extents
 from app.repository.keys import KeyRing, Protection, RepositoryKey
@@ -30,11 +30,12 @@ from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
-from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts, decoder_with
+from app.repository.pinning import open_pinned
+from app.repository.pins import Pins
 from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
-from app.repository.reasons import INDEX_OF, NO_SUCH_DISK, Purpose
+from app.repository.reasons import PinPurpose, Purpose
 from app.repository.sealedpacks import SealedPacks
 from app.repository.seals import Seal, Seals
 from app.repository.sharing import SharedLease
@@ -66,7 +67,14 @@ class Repository:
     """
 
     def __init__(
-        self, root: Path, file: RepositoryFile, key: RepositoryKey | None, *, local_dir: Path, clock: Clock
+        self,
+        root: Path,
+        file: RepositoryFile,
+        key: RepositoryKey | None,
+        *,
+        local_dir: Path,
+        clock: Clock,
+        holder: str | None = None,
     ) -> None:
         """Use :meth:`create`, :meth:`open` or :meth:`open_or_create` instead."""
         settings = file.settings()
@@ -92,6 +100,7 @@ class Repository:
             packs=packs,
             store=RecordStore(packs, locator),
             stored_points=StoredPoints(layout, str(repository_id), keys),
+            pins=Pins(layout, clock, holder or uuid.uuid4().hex),
             keys=keys,
             chunk_bytes=settings.chunk_bytes,
             frame_bytes=settings.frame_bytes,
@@ -101,7 +110,9 @@ class Repository:
         )
         """What its readers and writers share; for this package."""
         self._leases = Leases(layout, clock)
-        self._trash = Trash(layout, self.parts.stored_points)
+        self.pins = self.parts.pins
+        """Which points are in use for long."""
+        self._trash = Trash(layout, self.parts.stored_points, self.pins)
         self._shared = SharedLease(
             self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
         )
@@ -148,8 +159,19 @@ class Repository:
             return False
 
     @classmethod
-    def open(cls, root: Path, *, local_dir: Path, clock: Clock, key: RepositoryKey | None = None) -> Self:
+    def open(
+        cls,
+        root: Path,
+        *,
+        local_dir: Path,
+        clock: Clock,
+        key: RepositoryKey | None = None,
+        holder: str | None = None,
+    ) -> Self:
         """Open the repository in a directory.
+
+        ``holder`` tells this console from every other in its pins, also when it is started again; without it no
+        later process knows them for its own.
 
         Raises:
             RepositoryMissing: there is none.
@@ -160,7 +182,7 @@ class Repository:
             StandbyUnavailable: the standby cannot be read.
             LocatorUnavailable: the local disk refuses.
         """
-        return cls(root, read_repository_file(root), key, local_dir=local_dir, clock=clock)
+        return cls(root, read_repository_file(root), key, local_dir=local_dir, clock=clock, holder=holder)
 
     @classmethod
     def open_or_create(
@@ -172,6 +194,7 @@ class Repository:
         clock: Clock,
         key: RepositoryKey | None = None,
         protection: Protection | None = None,
+        holder: str | None = None,
     ) -> Self:
         """Open the repository in a directory, or make a new one where there is none: encrypted with a protection.
 
@@ -182,11 +205,11 @@ class Repository:
             LocatorUnavailable: the local disk refuses.
         """
         try:
-            return cls.open(root, local_dir=local_dir, clock=clock, key=key)
+            return cls.open(root, local_dir=local_dir, clock=clock, key=key, holder=holder)
         except RepositoryMissing:
             with suppress(RepositoryExists):
-                return cls.create(root, settings, local_dir=local_dir, clock=clock, protection=protection)
-            return cls.open(root, local_dir=local_dir, clock=clock, key=key)
+                key = create_repository(root, settings, protection, clock.now()) or key
+            return cls.open(root, local_dir=local_dir, clock=clock, key=key, holder=holder)
 
     @property
     def is_encrypted(self) -> bool:
@@ -248,12 +271,9 @@ class Repository:
         name = names.chain_name(rule_name, vm, platform_address)
         if self.hides_names and self.parts.keys is not None:
             return self.parts.keys.hidden_name(name)
-        apart = names.chain_name_apart(rule_name, vm, platform_address)
-        there = {names.composed(chain) for chain in self.parts.stored_points.chains()}
-        if name in there and apart not in there:
-            return name
-        shared = any(names.folded(chain) == names.folded(name) for chain in there)
-        return apart if shared or apart in there else name
+        return names.free_chain_name(
+            name, names.chain_name_apart(rule_name, vm, platform_address), self.parts.stored_points.chains()
+        )
 
     def begin_point(self, draft: PointDraft) -> PointWriter:
         """Begin a restore point.
@@ -291,10 +311,24 @@ class Repository:
             self._shared.leave()
             raise
 
+    def open_pinned(self, point: PointId, purpose: PinPurpose) -> PointReader:
+        """Open a restore point for reading as long as anybody likes: garbage collection runs beside it.
+
+        Where no pin can be written it is read like with :meth:`open_point`.
+
+        Raises:
+            PointMissing, PointDamaged: it cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return open_pinned(self.parts, self._shared, self._leases, point, purpose)
+
     def delete_point(self, point: PointId) -> None:
         """Move a restore point to the trash; a damaged one too.
 
         Raises:
+            PointPinned: somebody uses it for long.
+            PinUnreadable, WrittenByNewer: it is not known whether somebody does.
             PointMissing: there is no such point.
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
@@ -334,13 +368,7 @@ class Repository:
         """
         with self._shared.held():
             self.parts.packs.synchronize()
-            disk = self.parts.stored_points.load(point).disk(disk_key)
-            if disk is None:
-                raise PointDamaged(point=point, detail=NO_SUCH_DISK.fill(disk=disk_key))
-            try:
-                return lost_extents(self.parts, disk, self.parts.tree(disk))
-            except (RecordLost, PageDamaged) as error:
-                raise DataDamaged(what=INDEX_OF.fill(disk=disk.label, point=point), detail=error) from error
+            return lost_extents(self.parts, point, disk_key)
 
     def learn_damage(self, error: OperationalError) -> None:
         """Forget what is damaged around the record that an error of this repository is about, if it is about one.

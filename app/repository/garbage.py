@@ -1,14 +1,17 @@
 """Garbage collection: a plan that can be shown, and its execution under an exclusive lease.
 
-A record stays when a committed point, or a deleted one within its grace time, reaches it; of several copies the
-one the locator names stays. A pack without such records is deleted. A pack that is mostly garbage, and packs that
-are small, are rewritten: their records are checked and copied into new packs, which are durable before the old
-ones go. Every step can be the last: the next run goes on where this one ended. Nothing is deleted while an
-index page or a point's description cannot be read, because it is not known what they reach.
+A record stays when a committed point, a deleted one within its grace time, or a pinned one reaches it; of several
+copies the one the locator names stays. A pack without such records is deleted. A pack that is mostly garbage, and
+packs that are small, are rewritten: their records are checked and copied into new packs, which are durable before
+the old ones go. Every step can be the last: the next run goes on where this one ended. Nothing is deleted while an
+index page, a point's description or a pin cannot be read, because it is not known what they reach.
+
+Whoever reads a pinned point does so meanwhile; a record that has moved is looked for again
+(:meth:`app.repository.store.RecordStore`).
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +23,7 @@ from app.domain.moments import has_age
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.configuration import read_repository_file
-from app.repository.errors import GarbageCollectionUnsafe, WrittenByNewer
+from app.repository.errors import GarbageCollectionUnsafe, PinnedPointMissing, WrittenByNewer
 from app.repository.files import make_directory, storage_error, storage_errors
 from app.repository.garbageplan import (
     GarbageCollectionPlan,
@@ -35,6 +38,7 @@ from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries
 from app.repository.packlists import list_packs
 from app.repository.packs import PackEntry
 from app.repository.parts import RepositoryParts
+from app.repository.pins import Pin
 from app.repository.reasons import DELETED_POINT, INDEX_PAGE, POINT, UNREADABLE_DESCRIPTION
 from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
 from app.repository.store import RecordLost
@@ -125,12 +129,15 @@ class GarbageCollector:
             raise GarbageCollectionUnsafe(
                 what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail
             )
+        pinned = {pin.point: pin for pin in self._parts.pins.known()}
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
-        for entry in self._trash.entries():
+        deleted = self._trash.entries()
+        self._refuse_missing(pinned, {*(point.id for point in listing.points), *(entry.id for entry in deleted)})
+        for entry in deleted:
             if entry.newer:
                 raise WrittenByNewer(what=DELETED_POINT.fill(point=entry.id))
-            if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
+            if entry.id not in pinned and self._is_over(entry):
                 purged.append(entry)
             elif entry.point is None:
                 raise GarbageCollectionUnsafe(
@@ -139,6 +146,19 @@ class GarbageCollector:
             else:
                 disks += entry.point.disks
         return purged, disks
+
+    def _is_over(self, entry: TrashedPoint) -> bool:
+        return not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now)
+
+    def _refuse_missing(self, pinned: Mapping[PointId, Pin], there: Set[PointId]) -> None:
+        """Make sure that it is known what every pin keeps.
+
+        Raises:
+            PinnedPointMissing: it is not.
+        """
+        for point, pin in pinned.items():
+            if point not in there:
+                raise PinnedPointMissing(point=point, host=pin.host, purpose=pin.purpose)
 
     def _states(self, reached: Prefixes) -> dict[str, _PackState]:
         with storage_errors(self._parts.layout.root):

@@ -11,8 +11,9 @@ from typing import TypeVar
 from app.core.cancel import CancelToken
 from app.core.durable import unlink
 from app.domain.extents import Extent, clip, normalize
+from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk
-from app.repository.errors import DataDamaged
+from app.repository.errors import DataDamaged, PointDamaged
 from app.repository.files import (
     Displaced,
     make_directory,
@@ -32,9 +33,9 @@ from app.repository.packs import (
     read_footer,
     scan_records,
 )
-from app.repository.pages import PageTree
+from app.repository.pages import PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
-from app.repository.reasons import PACK
+from app.repository.reasons import INDEX_OF, NO_SUCH_DISK, PACK
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
 from app.repository.store import RecordLost
 
@@ -133,12 +134,24 @@ def _entries(parts: RepositoryParts, pack_id: str) -> tuple[Sequence[PackEntry],
     return entries, follow and flaw is None
 
 
-def lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> list[Extent]:
-    """Return the parts of a disk whose chunks no pack holds.
+def lost_extents(parts: RepositoryParts, point: PointId, disk_key: int) -> list[Extent]:
+    """Return the parts of a point's disk whose chunks no pack holds.
 
     Raises:
-        RecordLost, PageDamaged: an index page cannot be read.
+        PointMissing, PointDamaged: the point cannot be read.
+        DataDamaged: the disk's index cannot be read.
+        StandbyUnavailable: the standby is gone.
     """
+    disk = parts.stored_points.load(point).disk(disk_key)
+    if disk is None:
+        raise PointDamaged(point=point, detail=NO_SUCH_DISK.fill(disk=disk_key))
+    try:
+        return _lost_extents(parts, disk, parts.tree(disk))
+    except (RecordLost, PageDamaged) as error:
+        raise DataDamaged(what=INDEX_OF.fill(disk=disk.label, point=point), detail=error) from error
+
+
+def _lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> list[Extent]:
     lost: list[Extent] = []
     chunks = tree.stored()
     while batch := list(islice(chunks, 4096)):

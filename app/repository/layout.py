@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,13 @@ SETTINGS_NAME = "repository.json"
 POINT_NAME = "point.json"
 PACK_SUFFIX = ".pack"
 LEASE_SUFFIX = ".lease"
+PIN_SUFFIX = ".pin"
 WAITING_SUFFIX = ".waiting"
 SCRATCH_SUFFIX = ".new"
 FILES_NAME = "files"
 CHANGES_NAME = "changes"
 
-_PACK_ID = re.compile(r"[0-9a-f]{32}")
+_HEX_ID = re.compile(r"[0-9a-f]{32}")
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d{2})?")
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:[.:].*)?",
@@ -73,6 +75,11 @@ class Layout:
         return self.base / "locks"
 
     @property
+    def pins(self) -> Path:
+        """Pins; missing where a repository was never pinned by a program that knows them."""
+        return self.base / "pins"
+
+    @property
     def trash(self) -> Path:
         """Deleted points within their grace time."""
         return self.base / "trash"
@@ -85,7 +92,7 @@ class Layout:
     @property
     def directories(self) -> tuple[Path, ...]:
         """All directories that a repository has; each is one itself, and no link to one."""
-        return (self.keys, self.packs, self.points, self.staging, self.locks, self.trash, self.damaged)
+        return (self.keys, self.packs, self.points, self.staging, self.locks, self.pins, self.trash, self.damaged)
 
     def pack(self, pack_id: str) -> Path:
         """Return the path of a sealed pack."""
@@ -103,7 +110,12 @@ class Layout:
 
 def is_pack_id(text: str) -> bool:
     """Return whether the text is 32 lower-case hexadecimal digits."""
-    return _PACK_ID.fullmatch(text) is not None
+    return _HEX_ID.fullmatch(text) is not None
+
+
+def is_pin_id(text: str) -> bool:
+    """Return whether the text is 32 lower-case hexadecimal digits."""
+    return _HEX_ID.fullmatch(text) is not None
 
 
 def is_stamp(text: str) -> bool:
@@ -185,6 +197,15 @@ def chain_name_apart(rule_name: str, vm: VmId, platform_address: str) -> str:
     rule = _marked(rule_name, "\0".join((rule_name, vm, platform_address)), 96)
     name = f"{rule}_BAK_{_safe_part(vm, 48)}_{_safe_part(platform_address, 72)}"
     return name if _RESERVED.fullmatch(name) is None else f"_{name}"
+
+
+def free_chain_name(name: str, apart: str, there: Iterable[str]) -> str:
+    """Return which of two names a chain has, among those that are there: the second where another may fold."""
+    chains = {composed(chain) for chain in there}
+    if name in chains and apart not in chains:
+        return name
+    shared = any(folded(chain) == folded(name) for chain in chains)
+    return apart if shared or apart in chains else name
 
 
 def _safe_part(text: str, longest_bytes: int) -> str:

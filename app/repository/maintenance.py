@@ -77,7 +77,7 @@ class Maintenance:
             TaskCancelled: cancelled.
         """
         with self._sharing():
-            return GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
+            return self._collector(policy, cancel).plan()
 
     def collect_garbage(
         self,
@@ -89,7 +89,7 @@ class Maintenance:
         time_limit_s: float | None = None,
         wait_s: float = 10.0,
     ) -> GarbageCollectionReport:
-        """Delete what no restore point needs, while no one else uses the repository.
+        """Delete what no restore point needs, while no one else writes to the repository or reads without a pin.
 
         It may be stopped at any moment; the next run goes on where it ended. A backup or restore that arrives
         meanwhile is let in between two packs: garbage collection ends there, unfinished. The progress is set to
@@ -107,8 +107,7 @@ class Maintenance:
             def collected() -> GarbageCollectionReport:
                 remove_strays(self._parts)
                 adopt_abandoned(self._parts, self._leases, lease)
-                collector = GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel)
-                return collector.execute(
+                return self._collector(policy, cancel).execute(
                     lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s
                 )
 
@@ -116,6 +115,9 @@ class Maintenance:
         if not report.finished:
             self._let_in(cancel)
         return report
+
+    def _collector(self, policy: GarbageCollectionPolicy, cancel: CancelToken) -> GarbageCollector:
+        return GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel)
 
     def _let_in(self, cancel: CancelToken) -> None:
         """Give waiting processes time to take their leases, before the caller collects garbage again."""

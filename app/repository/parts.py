@@ -12,6 +12,7 @@ from app.repository.layout import Layout
 from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator
 from app.repository.pages import PageTree, chunk_count
+from app.repository.pins import Pins
 from app.repository.pipeline import StoragePlan
 from app.repository.points import StoredPoints
 from app.repository.records import RecordDecoder
@@ -34,6 +35,7 @@ class RepositoryParts:
     packs: SealedPacks
     store: RecordStore
     stored_points: StoredPoints
+    pins: Pins
     keys: RepositoryKeys | None
     chunk_bytes: int
     frame_bytes: int

@@ -5,6 +5,7 @@ How exactly a file differs from what was written only helps who looks into the f
 
 from typing import Final
 
+from app.domain.display import visible
 from app.domain.messages import Message, MessageKind, Word
 from app.domain.reasons import reason_of
 
@@ -35,6 +36,7 @@ INDEX_OF: Final = MessageKind("repository.thing.index_of", "the index of {disk} 
 INDEX_PAGE: Final = MessageKind("repository.thing.index_page", "the index page {page}")
 PACK: Final = MessageKind("repository.thing.pack", "the pack {pack}")
 NO_PACK: Final = MessageKind("repository.thing.no_pack", "no pack")
+PIN: Final = MessageKind("repository.thing.pin", "the pin {pin}")
 POINT: Final = MessageKind("repository.thing.point", "the restore point {point}")
 DELETED_POINT: Final = MessageKind("repository.thing.deleted_point", "the deleted restore point {point}")
 PLACE_IN_DISK: Final = MessageKind("repository.thing.place", "{where}, {point}, {disk}, byte {offset}")
@@ -52,6 +54,20 @@ class Purpose(Word):
 def purpose_of(text: str) -> Purpose | str:
     """Return what a lease says it is held for; text that this version does not know is returned as it is."""
     return next((purpose for purpose in Purpose if purpose.value == text), text)
+
+
+class PinPurpose(Word):
+    """What a restore point is pinned for; the value is what is written into the pin."""
+
+    VERIFICATION = "verification"
+    EXPORT = "export"
+    OFFER = "disks over NBD"
+    RESTORE = "restore"
+
+
+def pin_purpose_of(text: str) -> PinPurpose | str:
+    """Return what a pin says it is for; text that this version does not know is returned as it is."""
+    return next((purpose for purpose in PinPurpose if purpose.value == text), visible(text))
 
 
 class NotAsWritten(ValueError):

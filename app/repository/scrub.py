@@ -22,7 +22,7 @@ from app.repository.errors import RepositoryDamaged, RepositoryMissing, Reposito
 from app.repository.files import open_regular, storage_errors
 from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
-from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
+from app.repository.layout import LEASE_SUFFIX, PIN_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
 from app.repository.packlists import linked_shards, list_packs
 from app.repository.packs import (
@@ -194,6 +194,10 @@ class Scrubber:
             leases = sorted(path for path in layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
             found: list[tuple[str, Param]] = [
                 (f"locks/{path.name}", CONTENT_CHANGED.fill()) for path in leases if not is_readable_lease(path)
+            ]
+            found += [
+                (f"pins/{pin_id}{PIN_SUFFIX}", CONTENT_CHANGED.fill())
+                for pin_id in self._parts.pins.listing().unreadable
             ]
             found += [(f"packs/{name}", LINK_IN_PLACE.fill()) for name in linked_shards(layout)]
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)

@@ -1,9 +1,11 @@
 """The sealed packs of one repository: which there are, what they hold, which cannot be trusted. Thread: any."""
 
+import errno
 import stat
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from app.core.durable import rename, sync_directory
 from app.repository.errors import WrittenByNewer
@@ -16,6 +18,9 @@ from app.repository.packlists import list_packs
 from app.repository.packs import PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.reasons import PACK
 from app.repository.records import RecordDecoder
+
+_GONE: Final = frozenset({errno.ENOENT, errno.ESTALE})
+"""What the system says of a file that was deleted, by this machine or, on a share, by another one."""
 
 
 class SealedPacks:
@@ -90,6 +95,13 @@ class SealedPacks:
     def allow_synchronization(self) -> None:
         """Let the next record that is not found look for new packs, once."""
         self._may_synchronize = True
+
+    def miss(self, pack_id: str, error: OSError) -> None:
+        """Take in that a pack cannot be read: where it has gone, what it held may be looked for, once."""
+        if error.errno in _GONE:
+            self.files.forget(pack_id)
+            if self._locator.pack_size(pack_id) is not None:
+                self.allow_synchronization()
 
     def catch_up(self) -> bool:
         """Synchronize, unless that was done since it was last allowed; return whether it was done now.

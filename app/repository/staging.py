@@ -113,8 +113,10 @@ def remove_strays(parts: RepositoryParts) -> None:
         for directory, suffixes in (
             (layout.locks, (SCRATCH_SUFFIX, WAITING_SUFFIX)),
             (layout.keys, (SCRATCH_SUFFIX,)),
+            (layout.pins, (SCRATCH_SUFFIX,)),
         ):
-            strays += [path for path in directory.iterdir() if path.suffix in suffixes]
+            if directory.exists():
+                strays += [path for path in directory.iterdir() if path.suffix in suffixes]
         for path in strays:
             parts.leftovers.remove(path)
         for directory in (layout.points, layout.trash):

@@ -1,4 +1,8 @@
-"""Reads records out of sealed packs, from where the locator says they are. Thread: any."""
+"""Reads records out of sealed packs, from where the locator says they are. Thread: any.
+
+Garbage collection runs beside those who read a pinned point, and moves records from pack to pack; the new packs
+are there before the old ones go. So a pack that is missing is no loss yet: the record is looked for once more.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -82,8 +86,7 @@ class RecordStore:
         try:
             data = self._packs.files.read(place.pack_id, place.offset + at, length)
         except OSError as error:
-            self._packs.check_standby()
-            raise RecordLost(digest, place.pack_id, error.strerror or str(error)) from error
+            raise self._refused(digest, place.pack_id, error) from error
         if len(data) != length:
             raise RecordLost(digest, place.pack_id, "the pack is torn")
         return data
@@ -161,8 +164,7 @@ class RecordStore:
         try:
             done = self._packs.files.read_into(place.pack_id, place.offset, scratch[:length])
         except OSError as error:
-            self._packs.check_standby()
-            raise RecordLost(digest, place.pack_id, error.strerror or str(error)) from error
+            raise self._refused(digest, place.pack_id, error) from error
         if done != length:
             raise RecordLost(digest, place.pack_id, "the pack is torn")
         try:
@@ -170,10 +172,20 @@ class RecordStore:
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
 
-    def _twice(self, read: Callable[[], _Result]) -> _Result:
-        """Read; when that fails, catch up with garbage collection elsewhere, which may have moved records.
+    def _refused(self, digest: bytes, pack_id: str, error: OSError) -> RecordLost:
+        """Return that a record cannot be read of a pack that the system refuses to open or read.
 
-        That is done once per point opened.
+        Raises:
+            StandbyUnavailable: the standby is gone.
+        """
+        self._packs.check_standby()
+        self._packs.miss(pack_id, error)
+        return RecordLost(digest, pack_id, error.strerror or str(error))
+
+    def _twice(self, read: Callable[[], _Result]) -> _Result:
+        """Read; when that fails, catch up with garbage collection, which may have moved records.
+
+        That is done once per point opened, and once for each pack that has gone.
         """
         try:
             return read()

@@ -10,7 +10,7 @@ from app.core.durable import remove_directory, rename, sync_directory
 from app.domain.ids import PointId
 from app.domain.moments import is_in_future
 from app.domain.restore_point import RestorePoint
-from app.repository.errors import PointDamaged, PointExists, PointMissing, PointTooNew
+from app.repository.errors import PointDamaged, PointExists, PointMissing, PointPinned, PointTooNew
 from app.repository.files import (
     move_into,
     refuse_links,
@@ -19,6 +19,7 @@ from app.repository.files import (
 )
 from app.repository.layout import Layout, is_readable_name, is_stamp, split_point_id
 from app.repository.leftovers import Leftovers
+from app.repository.pins import Pins
 from app.repository.pointfile import restore_point
 from app.repository.points import StoredPoints
 
@@ -40,14 +41,17 @@ class TrashedPoint:
 class Trash:
     """The trash of one repository. Thread: any; the caller holds a lease for everything but listing."""
 
-    def __init__(self, layout: Layout, stored_points: StoredPoints) -> None:
+    def __init__(self, layout: Layout, stored_points: StoredPoints, pins: Pins) -> None:
         self._layout = layout
+        self._pins = pins
         self._stored_points = stored_points
 
     def put(self, point: PointId, now: datetime) -> None:
-        """Move a committed point to the trash.
+        """Move a committed point to the trash, unless somebody uses it for long.
 
         Raises:
+            PointPinned: somebody does; it is where it was.
+            PinUnreadable, WrittenByNewer: it is not known whether somebody does.
             PointMissing: there is no such point.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
@@ -56,6 +60,7 @@ class Trash:
         except ValueError as error:
             raise PointMissing(point=point) from error
         source, folder = self._layout.point(point), self._layout.trash / chain
+        self._pins.refuse_pinned(point)
         with storage_errors(self._layout.root):
             refuse_links([source.parent])
             if not source.is_dir():
@@ -65,6 +70,11 @@ class Trash:
             sync_directory(source.parent)
             with suppress(OSError):  # the last point of a chain takes the chain's directory with it
                 remove_directory(source.parent)
+        try:
+            self._pins.refuse_pinned(point)
+        except PointPinned:  # in this moment: it stays
+            self.take_back(point)
+            raise
 
     def entries(self) -> tuple[TrashedPoint, ...]:
         """Return the deleted points, the one deleted last first.
