@@ -126,11 +126,11 @@ class EngineHost:
                 machine,
             )
             engine = Engine(
-                hypervisors=VSphereFactory(ticking, mark=_session_mark(catalog, folder)),
+                hypervisors=VSphereFactory(ticking, mark=SessionMark(_installation_mark(catalog, folder))),
                 transports=transports,
                 secrets=secrets,
                 catalog=catalog,
-                repositories=repository_opener(installation.folders, ticking),
+                repositories=repository_opener(installation.folders, ticking, _installation_mark(catalog, folder)),
                 runner=runner,
                 clock=ticking,
                 settings=settings,
@@ -170,10 +170,10 @@ class EngineHost:
         self.close()
 
 
-def _session_mark(catalog: Catalog, folder: Path) -> SessionMark:
-    """Return the mark of this installation's sessions: of its catalog, in this folder, on this machine."""
+def _installation_mark(catalog: Catalog, folder: Path) -> str:
+    """Return the mark of this installation in sessions and pins: its catalog, in this folder, on this machine."""
     place = f"{catalog.identity()} {socket.gethostname()} {folder}"
-    return SessionMark(hashlib.sha256(place.encode()).hexdigest()[:20])
+    return hashlib.sha256(place.encode()).hexdigest()[:20]
 
 
 def settle_catalog(installation: Installation, choice: CatalogChoice) -> None:
@@ -215,17 +215,20 @@ def limit_keeper(installation: Installation, transports: NativeTransports) -> Ke
     return keep
 
 
-def repository_opener(folders: Folders, clock: Clock) -> RepositoryOpener:
-    """Return the function that opens repositories, each with its locator on this machine's own disk."""
+def repository_opener(folders: Folders, clock: Clock, holder: str) -> RepositoryOpener:
+    """Return the function that opens repositories, each with its locator on this machine's own disk.
+
+    ``holder`` is the mark of this installation in pins.
+    """
     locators: Path = folders.local / LOCATORS_FOLDER
 
     def open_repository(
         place: RepositoryPlace, key: RepositoryKey | None, protection: Protection | None
     ) -> Repository:
         if place.repository_id is not None:
-            return Repository.open(place.path, local_dir=locators, clock=clock, key=key)
+            return Repository.open(place.path, local_dir=locators, clock=clock, key=key, holder=holder)
         return Repository.open_or_create(
-            place.path, local_dir=locators, clock=clock, key=key, protection=protection
+            place.path, local_dir=locators, clock=clock, key=key, protection=protection, holder=holder
         )
 
     return open_repository

@@ -120,11 +120,11 @@ class StandbyCopied(OperationalError):
 
 
 class StillInUse(OperationalError):
-    """Tasks that have not ended need it."""
+    """Tasks that have not ended need it, or it is offered over NBD."""
 
     code = "engine.still_in_use"
-    message_template = "{name} is used by tasks that have not ended."
-    hint_template = "Wait until they have ended or stop them, then try again."
+    message_template = "{name} is in use by tasks that have not ended, or over NBD."
+    hint_template = "Wait until that has ended or stop it, then try again."
 
 
 class PasswordMissing(OperationalError):

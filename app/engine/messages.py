@@ -348,6 +348,7 @@ POINT_EXPIRED = MessageKind("retention.point_expired", "Restore point {point} ha
 POINT_IN_USE = MessageKind(
     "retention.point_in_use", "Restore point {point} has expired, but a task uses it: it goes later"
 )
+POINT_PINNED = MessageKind("retention.point_pinned", "A restore point has expired, but goes later. {detail}")
 RETENTION_WAITS = MessageKind(
     "retention.waits_for_clock",
     "{count} expired restore {count:point stays/points stay} for now: the clock of this machine is "

@@ -189,8 +189,8 @@ class Pins:
             raise PinUnreadable(pin=pin_id)
         return listing.pins
 
-    def refuse_pinned(self, point: PointId) -> None:
-        """Make sure that nobody uses a point for long.
+    def refuse_pinned(self, *points: PointId) -> None:
+        """Make sure that nobody uses any of these points for long.
 
         Raises:
             PointPinned: somebody does.
@@ -198,8 +198,8 @@ class Pins:
             StandbyUnavailable: the standby cannot be read.
         """
         for pin in self.known():
-            if pin.point == point:
-                raise PointPinned(point=point, host=pin.host, purpose=pin.purpose, since=pin.local_since)
+            if pin.point in points:
+                raise PointPinned(point=pin.point, host=pin.host, purpose=pin.purpose, since=pin.local_since)
 
     def _described(self, file: _PinFile) -> Pin:
         is_ours = file.holder == self._holder

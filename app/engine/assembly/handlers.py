@@ -19,6 +19,7 @@ from app.engine.platforms.probing import ModeTrial
 from app.engine.platforms.registration import PlatformRegistration
 from app.engine.platforms.transports import TransportHandlers
 from app.engine.points.handlers import PointHandlers
+from app.engine.points.pins import PinHandlers
 from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.limits import KeepLimits, LimitsHandlers
 from app.engine.program.vddk import VddkHandlers
@@ -51,7 +52,7 @@ def build_handlers(
     return (
         offers,
         *_platform_handlers(services, manager, recovery, attachments, probe),
-        *_standby_handlers(services, manager),
+        *_standby_handlers(services, manager, offers),
         *_task_handlers(services, manager, factory, texts, keep_limits),
         *_history_handlers(services, manager, offers, texts),
         *_program_handlers(services, notifications),
@@ -107,7 +108,7 @@ def _platform_handlers(
     )
 
 
-def _standby_handlers(services: Services, manager: TaskManager) -> tuple[object, ...]:
+def _standby_handlers(services: Services, manager: TaskManager, offers: OfferHandlers) -> tuple[object, ...]:
     catalog, unfinished = services.catalog, manager.unfinished
     encryption = EncryptionService(services.repositories, catalog.standbys, services.clock)
     registration = StandbyRegistration(
@@ -115,12 +116,19 @@ def _standby_handlers(services: Services, manager: TaskManager) -> tuple[object,
         rules=catalog.rules,
         encryption=encryption,
         points=services.point_list,
+        is_offered=offers.has_any_at,
         unfinished=unfinished,
         journal=services.journal,
         bus=services.bus,
         clock=services.clock,
     )
     return (
+        PinHandlers(
+            points=catalog.points,
+            standbys=catalog.standbys,
+            repositories=services.repositories,
+            journal=services.journal,
+        ),
         StandbyHandlers(registration=registration, watch=services.watch, catalog=catalog, clock=services.clock),
         EncryptionHandlers(
             encryption=encryption,

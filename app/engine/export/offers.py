@@ -20,7 +20,7 @@ from app.engine.standbys.repositories import Repositories
 from app.nbd.exports import Export
 from app.nbd.folders import remove_abandoned_folders
 from app.nbd.server import NbdServer
-from app.repository import PointReader
+from app.repository import PinPurpose, PointReader
 
 _Key = tuple[StandbyId, str, PointId]
 
@@ -81,6 +81,11 @@ class OfferHandlers:
         with self._lock:
             return len(self._running)
 
+    def has_any_at(self, standby: StandbyId) -> bool:
+        """Return whether a restore point at a standby machine is offered."""
+        with self._lock:
+            return any(place == standby for place, _, _ in self._running)
+
     @handles(ListOffers)
     def _list_offers(self, _: ListOffers) -> tuple[Offer, ...]:
         with self._lock:
@@ -115,7 +120,7 @@ class OfferHandlers:
     def _opened(self, command: OfferPoint, stack: ExitStack) -> tuple[Offer, tuple[Export, ...]]:
         repository = stack.enter_context(self._repositories.lease(command.standby, command.target_path))
         log = self._journal.about("", "point.offer")
-        reader = stack.enter_context(opened_point(repository, command.point, log))
+        reader = stack.enter_context(opened_point(repository, command.point, PinPurpose.OFFER, log))
         exports = _exports(reader, self._note)
         server = stack.enter_context(NbdServer(exports, tcp=command.over_tcp or None))
         point = reader.point

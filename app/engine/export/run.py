@@ -16,7 +16,7 @@ from app.engine.reasons import DISKS_NOT_HELD, NO_FOLDER
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import ExportSpec
-from app.repository import PointReader
+from app.repository import PinPurpose, PointReader
 
 
 class ExportRun:
@@ -41,7 +41,7 @@ class ExportRun:
             raise RequestRefused(detail=NO_FOLDER.fill(folder=folder))
         with (
             self._repositories.lease(request.standby, request.target_path, context.cancel) as repository,
-            opened_point(repository, request.point, context.log) as reader,
+            opened_point(repository, request.point, PinPurpose.EXPORT, context.log) as reader,
         ):
             pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]
             with ExitStack() as held:

@@ -40,6 +40,14 @@ POINT_OFFERED_OVER_TCP = MessageKind(
 POINT_WITHDRAWN = MessageKind(
     "point.withdrawn", "The disks of the restore point {point} cannot be read over NBD any more"
 )
+PIN_ENDED = MessageKind(
+    "point.pin_ended",
+    "The operator ended the pin of {host} on the restore point {point} ({purpose}, since {since}): it can be "
+    "deleted again",
+)
+UNKNOWN_PIN_ENDED = MessageKind(
+    "point.unknown_pin_ended", "The operator ended the pin {pin}, which could not be read"
+)
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
 
 RULE_NOT_READABLE = MessageKind(

@@ -85,6 +85,7 @@ class PointHandlers:
 
         Raises:
             StillInUse: a task reads it.
+            PointPinned: somebody uses it for long, here or on another console.
             OperationalError: the repository refused.
         """
         standby, target_path, point = command.standby, command.target_path, command.point

@@ -41,7 +41,7 @@ from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.commands import wish_of
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import RestoreSpec
-from app.repository import PointReader
+from app.repository import PinPurpose, PointReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class RestoreRun:
             self._repositories.lease(
                 self._request.standby, self._request.target_path, self._context.cancel
             ) as repository,
-            opened_point(repository, self._request.point, self._context.log) as point,
+            opened_point(repository, self._request.point, PinPurpose.RESTORE, self._context.log) as point,
             self._sessions.connect_patiently(self._request.platform, self._patience) as hypervisor,
         ):
             self._context.log.info(messages.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)

@@ -207,7 +207,7 @@ class RuleEditor:
 
         Raises:
             RuleUnknown: there is none.
-            RuleInUse: data would go that a task uses; nothing is changed.
+            RuleInUse, PointPinned: data would go that is in use; nothing is changed.
             StillStopping: its backups still clean up; it is stopped, nothing else is changed.
             OperationalError: the repository refused; the rule is still there, stopped.
         """
@@ -229,7 +229,7 @@ class RuleEditor:
 
         Raises:
             RuleUnknown, VmNotInRule, RequestRefused, LastVmOfRule: nothing is changed.
-            RuleInUse: data would go that a task uses; nothing is changed.
+            RuleInUse, PointPinned: data would go that is in use; nothing is changed.
             StillStopping: their backups still clean up; they are stopped, nothing else is changed.
             OperationalError: the repository refused; the VMs are still there, stopped.
         """
@@ -249,11 +249,13 @@ class RuleEditor:
         self._replan()
 
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
-        """Refuse what tasks forbid, then stop the VMs' backups; return the points to delete."""
+        """Refuse what tasks and pins forbid, then stop the VMs' backups; return the points to delete."""
         ids = [vm.vm for vm in vms]
         users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
         if users:
             raise RuleInUse(rule=rule.name, tasks=", ".join(_title(task) for task in users))
+        if delete_data:
+            self._rule_points.refuse_pinned(rule, self._rule_points.of_vms(rule, ids))
         stopped = set(self._stop(rule, vms))
         if not self._manager.wait_until_ended(lambda record: record.id in stopped, self._stop_wait_s):
             raise StillStopping(rule=rule.name)

@@ -53,16 +53,30 @@ class RulePoints:
         """Return the known points of several VMs in a rule."""
         return tuple(known for vm in vms for known in self.of_vm(rule, vm))
 
+    def refuse_pinned(self, rule: BackupRule, points: Iterable[KnownPoint]) -> None:
+        """Make sure that nobody uses points of a rule for long.
+
+        Raises:
+            PointPinned: somebody does.
+            OperationalError: that is not known.
+        """
+        chosen = [known.point.id for known in points]
+        if chosen:
+            with self._repositories.lease(rule.standby, rule.target_path) as repository:
+                repository.pins.refuse_pinned(*chosen)
+
     def delete(self, rule: BackupRule, points: Iterable[KnownPoint]) -> int:
         """Move points of a rule to their repository's trash; return how many there were.
 
         Raises:
+            PointPinned: somebody uses one for long; all are where they were.
             OperationalError: the repository refused; the points before it are deleted.
         """
         chosen = list(points)
         if not chosen:
             return 0
         with self._repositories.lease(rule.standby, rule.target_path) as repository:
+            repository.pins.refuse_pinned(*(known.point.id for known in chosen))
             for known in chosen:
                 with suppress(PointMissing):  # it was deleted elsewhere: that is what is wanted
                     repository.delete_point(known.point.id)

@@ -19,6 +19,7 @@ from app.engine.ports import RuleStore
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.rules.points import RulePoints
 from app.engine.tasks.running import RunningTask
+from app.repository.errors import PointPinned
 
 _KEEP_ALL = Retention(period=64, unit=PolicyUnit.QUARTERLY, keep_newest=1000)
 _MOST_DAYS = 3660
@@ -70,7 +71,11 @@ class RetentionService:
             if expired.id in used:
                 task.log.info(messages.POINT_IN_USE, point=expired.id)
                 continue
-            self._rule_points.delete(known, [by_id[expired.id]])
+            try:
+                self._rule_points.delete(known, [by_id[expired.id]])
+            except PointPinned as error:
+                task.log.info(messages.POINT_PINNED, detail=error)
+                continue
             task.log.info(messages.POINT_EXPIRED, point=expired.id)
 
     def _waits(self, task: RunningTask, newest_first: Sequence[KnownPoint], count: int) -> bool:

@@ -15,7 +15,7 @@ from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.domain.tasks import TaskRecord
 from app.engine.encryption.service import EncryptionService
-from app.engine.errors import AlreadyRegistered, RequestRefused, StandbyCopied
+from app.engine.errors import AlreadyRegistered, RequestRefused, StandbyCopied, StillInUse
 from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.points.list import PointList
@@ -37,6 +37,7 @@ class StandbyRegistration:
         rules: RuleStore,
         encryption: EncryptionService,
         points: PointList,
+        is_offered: Callable[[StandbyId], bool],
         unfinished: Callable[[], Iterable[TaskRecord]],
         journal: Journal,
         bus: EventBus,
@@ -46,6 +47,7 @@ class StandbyRegistration:
         self._rules = rules
         self._encryption = encryption
         self._points = points
+        self._is_offered = is_offered
         self._unfinished = unfinished
         self._journal = journal
         self._bus = bus
@@ -114,10 +116,12 @@ class StandbyRegistration:
 
         Raises:
             StandbyUnknown: it is not registered.
-            StillInUse, UsedByRules: tasks or rules need it.
+            StillInUse, UsedByRules: tasks or rules need it, or its points are offered over NBD.
         """
         known = registered_standby(self._standbys, standby)
         refuse_used_by_tasks(self._unfinished(), known)
+        if self._is_offered(standby):
+            raise StillInUse(name=known.name)
         refuse_used_by_rules(self._rules, known.name, lambda rule: rule.standby == standby)
         self._encryption.forget(known)
         self._standbys.remove(standby)

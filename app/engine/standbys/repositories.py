@@ -169,6 +169,8 @@ class Repositories:
                 place.standby.id, place.target_path, repository.id, is_encrypted=repository.is_encrypted
             )
         _check_identity(place, repository.id)
+        with suppress(OperationalError):  # whoever has to write there says what is wrong
+            repository.pins.end_abandoned()
 
     def encryption_problem(self, standby: Standby) -> OperationalError | None:
         """Return what keeps the encrypted repositories of a standby machine from being opened here, or None.

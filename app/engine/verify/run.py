@@ -13,7 +13,7 @@ from app.engine.reasons import PLACE_OF_DAMAGE
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import VerifySpec
-from app.repository import Damage, Repository, VerifyReport
+from app.repository import Damage, PinPurpose, Repository, VerifyReport
 
 MOST_LINES = 100
 """Damaged places that are named one by one in the log."""
@@ -41,7 +41,7 @@ class VerifyRun:
         context, request = self._task.context, self._request
         self._task.stages.enter(TaskState.PREPARING)
         with self._repositories.lease(request.standby, request.target_path, context.cancel) as repository:
-            with opened_point(repository, request.point, context.log) as reader:
+            with opened_point(repository, request.point, PinPurpose.VERIFICATION, context.log) as reader:
                 self._task.stages.enter(TaskState.VERIFYING)
                 context.progress.expect(reader.point.capacity_bytes)
                 report = reader.verify(progress=context.progress, cancel=context.cancel)

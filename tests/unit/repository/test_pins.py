@@ -181,8 +181,8 @@ def test_a_pin_that_comes_in_the_moment_of_the_deletion_wins(tmp_path: Path) -> 
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
         look, readers = Pins.refuse_pinned, list[PointReader]()
 
-        def look_and_lose(pins: Pins, wanted: PointId) -> None:
-            look(pins, wanted)
+        def look_and_lose(pins: Pins, *wanted: PointId) -> None:
+            look(pins, *wanted)
             if not readers:
                 readers.append(other.open_pinned(point.id, PinPurpose.OFFER))
 
