@@ -11,6 +11,7 @@ NO_FOLDER: Final = MessageKind("request.no_folder", "there is no folder {folder}
 DISKS_NOT_HELD: Final = MessageKind("request.disks_not_held", "the restore point does not hold all of these disks")
 NO_VDDK_HERE: Final = MessageKind("request.no_vddk_here", "the transports of this engine take no VDDK")
 LIMITS_TOO_SMALL: Final = MessageKind("request.limits_too_small", "both limits have to be at least 1")
+NO_SUCH_PIN: Final = MessageKind("request.no_such_pin", "{pin} is not the id of a pin")
 NO_VM_NAMED: Final = MessageKind("request.no_vm_named", "no VM is named")
 GROUP_TWICE: Final = MessageKind("request.group_twice", "a group restore names each VM once, and at least one")
 NAME_LENGTH: Final = MessageKind("request.name_length", "a VM's name has 1 to {most} characters")

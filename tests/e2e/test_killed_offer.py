@@ -1,4 +1,7 @@
-"""An engine that is killed while it offers disks leaves nothing once it is started again."""
+"""An engine that is killed while it offers disks leaves nothing once it is started again.
+
+Its pin outlives it: until then nobody deletes the restore point.
+"""
 
 import os
 import subprocess
@@ -8,6 +11,11 @@ from pathlib import Path
 import pytest
 
 from app.contract.offers import ListOffers
+from app.contract.pins import ListPins
+from app.contract.points import DeletePoint
+from app.contract.standbys import StartGarbageCollection
+from app.domain.states import TaskState
+from app.repository.errors import PointPinned
 from tests.support.engine_lab import EngineLab
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is proven on Linux only")
@@ -49,6 +57,17 @@ def test_the_next_start_removes_the_socket_of_a_killed_engine(
         process.kill()
         process.communicate()
     assert left.is_socket()
+    with EngineLab(tmp_path / "another", standby=tmp_path / "lab" / "standby") as other:
+        (pin,) = other.engine.ask(ListPins(standby=other.standby))
+        assert (pin.is_ours, str(pin.purpose), pin.vm_name) == (False, "disks over NBD", "web")
+        assert pin.point is not None
+        with pytest.raises(PointPinned):
+            other.engine.execute(DeletePoint(standby=other.standby, point=pin.point))
+        collection = other.finished(other.engine.execute(StartGarbageCollection(standby=other.standby)))
+        assert collection.task.state is TaskState.COMPLETED, "nobody has to wait for a machine that is gone"
+        assert len(other.engine.ask(ListPins(standby=other.standby))) == 1
     with EngineLab(tmp_path / "lab") as lab:
         assert list(run.iterdir()) == []
         assert lab.engine.ask(ListOffers()) == ()
+        assert lab.engine.ask(ListPins(standby=lab.standby)) == ()
+        lab.engine.execute(DeletePoint(standby=lab.standby, point=pin.point))

@@ -17,13 +17,23 @@ from unittest.mock import patch
 
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
+from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.domain.errors import StandbyFull, StandbyUnavailable
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import GarbageCollectionPolicy, Repository, RepositorySettings, TrashedPoint
-from app.repository.errors import DataDamaged, GarbageCollectionUnsafe, RepositoryBusy
-from app.repository.leases import _held
+from app.repository import (
+    GarbageCollectionPolicy,
+    PinListing,
+    PinPurpose,
+    PointReader,
+    Repository,
+    RepositorySettings,
+    TrashedPoint,
+    leases,
+    pins,
+)
+from app.repository.errors import DataDamaged, GarbageCollectionUnsafe, PointPinned, RepositoryBusy
 from app.repository.values import KIB, MIB
 from tests.support.failing_storage import AtStep, FailingStorage, PowerCut, cut_at, refuse
 from tests.unit.repository.helpers import MemoryDisk, back_up, random_bytes, read_back
@@ -42,6 +52,9 @@ ACTIONS = (
     "garbage collection",
     "garbage collection",
     "verify",
+    "pin",
+    "pin",
+    "let go",
 )
 REFUSALS = {
     "full disk": errno.ENOSPC,
@@ -109,12 +122,14 @@ class Case:
         self.clock = HastyClock()
         self.may_misread = False
         """Reading may be refused for a moment, which looks like damage."""
+        self.readers: list[PointReader] = []
+        """Those that read with a pin."""
         self.disk = MemoryDisk(random_bytes(_DISK_BYTES, seed % 7))
 
     def open(self, local: str = "local") -> Repository:
         """Open the repository, or make it."""
         return Repository.open_or_create(
-            self.folder / "standby", SETTINGS, local_dir=self.folder / local, clock=self.clock
+            self.folder / "standby", SETTINGS, local_dir=self.folder / local, clock=self.clock, holder="this one"
         )
 
     # --- what the program does -----------------------------------------------------------------------------------
@@ -127,7 +142,13 @@ class Case:
         elif action == "delete" and life.committed - life.doubtful:
             point = self.dice.choice(sorted(life.committed - life.doubtful))
             life.doubtful.add(point)
-            repository.delete_point(point)
+            try:
+                repository.delete_point(point)
+            except PointPinned:
+                assert any(reader.point.id == point for reader in self.readers)
+                life.doubtful.discard(point)
+                return
+            assert not any(pin.point == point for pin in repository.pins.listing().pins), "a pinned point went"
             life.committed.discard(point)
             life.deleted.add(point)
             life.doubtful.discard(point)
@@ -148,6 +169,29 @@ class Case:
         elif action == "verify":
             report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
             assert report.whole or self.may_misread, report
+        elif action == "pin" and life.committed - life.doubtful:
+            point = self.dice.choice(sorted(life.committed - life.doubtful))
+            self.readers.append(repository.open_pinned(point, PinPurpose.OFFER))
+        elif action == "let go" and self.readers:
+            self.readers.pop(self.dice.randrange(len(self.readers))).close()
+
+    def read_on(self) -> None:
+        """Read a piece of every pinned point, whatever was collected since it was opened."""
+        for reader in self.readers:
+            content = self.life.contents[reader.point.id.split("/")[1]]
+            start = self.dice.randrange(_DISK_BYTES - 4 * KIB)
+            piece = bytearray(self.dice.choice((512, 4 * KIB)))
+            disk = reader.open_disk(2000)
+            try:
+                list(disk.read_many([ReadRequest(start, memoryview(piece))]))
+            finally:
+                disk.close()
+            assert piece == content[start : start + len(piece)], reader.point.id
+
+    def let_go(self) -> None:
+        """Close what is read with a pin, as a process does that ends in order."""
+        while self.readers:
+            self.readers.pop().close()
 
     def back_up(self, repository: Repository, *, incremental: bool) -> PointId:
         """Change some of the disk and back it up."""
@@ -194,6 +238,10 @@ class Case:
     def go_on(self) -> int:
         """Use the repository as if nothing had been, on this machine or another one, then empty it."""
         with self.open(self.dice.choice(("local", "another machine"))) as repository:
+            pinned = {pin.point for pin in repository.pins.listing().pins}
+            assert {reader.point.id for reader in self.readers} <= pinned, "a pin was lost"
+            repository.pins.end_abandoned()
+            assert repository.pins.listing() == PinListing(pins=())
             points = self.check(repository)
             self.life.committed = {point.id for point in repository.points().points}
             self.life.deleted = {point.id for point in repository.deleted_points()}
@@ -274,7 +322,8 @@ def bury_leases() -> None:
             lease = thread._target.__self__  # type: ignore[attr-defined]
             lease._ended.set()
             thread.join()
-    _held.clear()
+    leases._held.clear()
+    pins._held.clear()
 
 
 def live(case: Case, fate: str) -> None:
@@ -284,14 +333,16 @@ def live(case: Case, fate: str) -> None:
         expected = (StandbyFull,)
     try:
         with case.open() as repository:
-            for _ in range(case.dice.randint(1, 4)):
+            for _ in range(case.dice.randint(1, 6)):
                 action = case.dice.choice(ACTIONS)
                 try:
                     case.act(repository, action)
+                    case.read_on()
                 except RepositoryBusy:  # a lease could not be given back
                     continue
                 except expected:
                     continue
+            case.let_go()
     except PowerCut:
         return
     except expected:

@@ -77,7 +77,10 @@ class EngineLab:
         clock: Clock | None = None,
         zone: Callable[[], tzinfo] = local_zone,
         secrets: "MemorySecrets | None" = None,
+        standby: Path | None = None,
     ) -> None:
+        """Prepare; ``standby`` is the folder of the standby, where it is not in this lab's own."""
+        self._standby_root = standby or directory / "standby"
         self.directory = directory
         self.clock = clock or SystemClock()
         self.host = host or LocalHost(directory / "host")
@@ -110,12 +113,12 @@ class EngineLab:
         self, place: RepositoryPlace, key: RepositoryKey | None, protection: Protection | None
     ) -> Repository:
         """Open the repository at a place with small chunks."""
-        local = self.directory / "local"
+        local, holder = self.directory / "local", self.catalog.identity()
         if place.repository_id is not None:
-            return Repository.open(place.path, local_dir=local, clock=self.clock, key=key)
+            return Repository.open(place.path, local_dir=local, clock=self.clock, key=key, holder=holder)
         small = RepositorySettings(chunk_bytes=CHUNK)
         return Repository.open_or_create(
-            place.path, small, local_dir=local, clock=self.clock, key=key, protection=protection
+            place.path, small, local_dir=local, clock=self.clock, key=key, protection=protection, holder=holder
         )
 
     def __enter__(self) -> Self:
@@ -132,7 +135,7 @@ class EngineLab:
         self.platform = self.engine.execute(
             RegisterPlatform(name="lab", address=self.host.address, user="root", password=PASSWORD)
         ).id
-        path = str(self.directory / "standby")
+        path = str(self._standby_root)
         self.standby = self.engine.execute(RegisterStandby(name="standby", root_path=path)).id
 
     def __exit__(self, *exc: object) -> None:

@@ -1,6 +1,6 @@
 """A second reader of the repository, from ``docs/repository-format.md`` alone: it imports nothing of the product.
 
-    python -m tests.support.independent_reader REPOSITORY                       # list the points
+    python -m tests.support.independent_reader REPOSITORY                       # list the points, and pins
     python -m tests.support.independent_reader REPOSITORY CHAIN/STAMP KEY FILE  # restore a disk to a raw file
 
 For an encrypted repository, ``master_key`` opens it (only :func:`open_repository` takes one).
@@ -71,6 +71,14 @@ class Repository:
         return sorted(
             f"{path.parent.parent.name}/{path.parent.name}" for path in self.root.glob("points/*/*/point.json")
         )
+
+    def pins(self) -> dict[str, dict[str, Any]]:
+        """Return who uses which point for long, by the ids of the pins."""
+        found = {path.stem: document(path.read_bytes()) for path in sorted(self.root.glob("pins/*.pin"))}
+        for name, pin in found.items():
+            require(re.fullmatch("[0-9a-f]{32}", name) and pin["id"] == name, "another pin's name")
+            require(datetime.fromisoformat(pin["since"]).tzinfo, "a moment of no zone")
+        return found
 
     def newest_first(self, chain: str) -> list[str]:
         """Sort the points of a chain by their sequence; those that have none are older, and their times count."""
@@ -221,6 +229,8 @@ def main() -> None:
         facts = repository.point(point)
         disks = [(disk["key"], disk["capacity_bytes"]) for disk in facts["disks"]]
         print(point, facts["kind"], facts["facts"]["name"], disks)
+    for pin in repository.pins().values():
+        print(pin["point"], "in use:", pin["purpose"], "by", pin["host"], "since", pin["since"])
 
 
 if __name__ == "__main__":

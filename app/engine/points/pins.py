@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from app.contract.pins import EndPin, ListPins, PinProblem, PinRow
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
+from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.points.errors import PinAtWork
 from app.engine.ports import PointStore, StandbyStore
+from app.engine.reasons import NO_SUCH_PIN
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
 from app.repository import Pin
@@ -73,13 +75,17 @@ class PinHandlers:
 
         Raises:
             PinAtWork: work of this console holds it.
+            RequestRefused: that is no id of a pin.
             OperationalError: the repository refused.
         """
         with self._repositories.lease(command.standby, command.target_path) as repository:
             pin = next((pin for pin in repository.pins.listing().pins if pin.id == command.pin), None)
             if pin is not None and pin.is_at_work:
                 raise PinAtWork(point=pin.point, purpose=pin.purpose)
-            repository.pins.end(command.pin)
+            try:
+                repository.pins.end(command.pin)
+            except ValueError as error:
+                raise RequestRefused(detail=NO_SUCH_PIN.fill(pin=command.pin)) from error
         if pin is None:
             self._journal.about("", "pin.end").warning(messages.UNKNOWN_PIN_ENDED, pin=command.pin)
             return

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import Repository, RepositorySettings
+from app.repository import PinPurpose, Repository, RepositorySettings
 from app.repository.values import KIB, MIB
 from tests.support import independent_reader
 from tests.unit.repository.helpers import (
@@ -38,7 +39,7 @@ def test_the_independent_reader_uses_no_code_of_the_product() -> None:
         for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
     }
     assert "app" not in imported
-    assert len(source.splitlines()) < 230
+    assert len(source.splitlines()) < 245
 
 
 def story(repository: Repository, hole_bytes: int) -> list[tuple[str, bytes]]:
@@ -72,6 +73,23 @@ def test_independent_reader_restores_the_same_bytes(
             other.restore(point, 2000, tmp_path / "raw")
             assert (tmp_path / "raw").read_bytes() == content
         assert read_back(repository, PointId(expected[-1][0])) == expected[-1][1]
+
+
+def test_independent_reader_sees_who_uses_what(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(random_bytes(MIB)))
+        other = independent_reader.open_repository(tmp_path / "standby")
+        with repository.open_pinned(point.id, PinPurpose.VERIFICATION):
+            (mine,) = repository.pins.listing().pins
+            (theirs,) = other.pins().values()
+            assert (theirs["id"], theirs["point"], theirs["purpose"], theirs["host"]) == (
+                mine.id,
+                point.id,
+                "verification",
+                mine.host,
+            )
+            assert datetime.fromisoformat(theirs["since"]) == mine.since
+        assert other.pins() == {}
 
 
 def test_independent_reader_finds_the_configuration(tmp_path: Path) -> None:

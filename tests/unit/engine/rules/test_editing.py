@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.offers import OfferPoint, WithdrawPoint
 from app.contract.platforms import RemovePlatform
 from app.contract.points import StartVerify
 from app.contract.rules import (
@@ -48,6 +49,7 @@ from app.engine.rules.errors import (
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.spec import BackupSpec
 from app.engine.tasks.stored import read_spec
+from app.repository.errors import PointPinned
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, once, periodic
 from tests.support.waiting import wait_until
@@ -258,6 +260,23 @@ def test_data_that_a_task_uses_is_not_deleted(lab: RuleLab) -> None:
     lab.engine.execute(DeleteRule(rule=rule, delete_data=False))
     assert len(lab.catalog.points.find()) == 1
     lab.engine.manager.set_limits(ONE_AT_A_TIME)
+
+
+def test_data_that_is_pinned_is_not_deleted_and_nothing_is_changed(lab: RuleLab) -> None:
+    rule = lab.rule(lab.host.add_vm("web"))
+    lab.at(local(12))
+    lab.at(local(12, day=3))
+    newest = max(lab.catalog.points.find(), key=lambda known: known.point.created_at)
+    point = newest.point.id
+    lab.engine.execute(OfferPoint(standby=lab.standby, target_path="vm/web", point=point, over_tcp=True))
+    with pytest.raises(PointPinned):
+        lab.engine.execute(DeleteRule(rule=rule, delete_data=True))
+    assert len(lab.catalog.points.find()) == 2, "neither is deleted when one may not be"
+    (row,) = lab.engine.ask(ListRules())
+    assert row.state is not TaskState.STOPPED, "the rule was not even stopped"
+    lab.engine.execute(WithdrawPoint(standby=lab.standby, target_path="vm/web", point=point))
+    lab.engine.execute(DeleteRule(rule=rule, delete_data=True))
+    assert lab.catalog.points.find() == ()
 
 
 def test_deleting_a_rule_stops_its_running_backup_first(lab: RuleLab) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from app.contract.offers import OfferPoint, WithdrawPoint
 from app.contract.points import StartVerify
 from app.contract.rules import PreviewRetention, RunNow
 from app.domain.ids import PointId
@@ -83,6 +84,19 @@ def test_a_point_that_a_task_uses_goes_at_the_next_run(lab: RuleLab) -> None:
     manager.set_limits(Limits(max_tasks=1, max_tasks_per_host=1))
     lab.tick()
     assert days(lab) == [2, 3]
+    lab.at(local(12, day=4))
+    assert days(lab) == [4]
+
+
+def test_a_pinned_point_goes_once_its_pin_has_ended(lab: RuleLab) -> None:
+    lab.rule(lab.host.add_vm("web"), policy=periodic(retention=Retention(period=1)))
+    lab.at(local(12))
+    (old,) = lab.catalog.points.find()
+    lab.engine.execute(OfferPoint(standby=lab.standby, target_path="vm/web", point=old.point.id, over_tcp=True))
+    lab.at(local(12, day=3))
+    assert days(lab) == [2, 3]
+    assert "retention.point_pinned" in codes_of(lab.finished(lab.tasks()[-1].id))
+    lab.engine.execute(WithdrawPoint(standby=lab.standby, target_path="vm/web", point=old.point.id))
     lab.at(local(12, day=4))
     assert days(lab) == [4]
 
