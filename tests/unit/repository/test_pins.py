@@ -96,6 +96,8 @@ def test_a_pin_says_what_is_used_by_whom_for_what_and_ends_with_the_reader(tmp_p
                 True,
             )
             assert pin.host
+            locks = list((tmp_path / "standby" / "locks").glob("*.lease"))
+            assert locks == [], "there is no lease that could expire while this machine sleeps"
             assert abs(datetime.now(UTC) - pin.since) < timedelta(minutes=1)
         assert repository.pins.listing().pins == ()
         assert pins_in(tmp_path) == []
