@@ -1,5 +1,6 @@
 """ONC RPC version 2 (RFC 5531): calls, replies, and the records in which they travel over TCP."""
 
+import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Self
@@ -12,6 +13,9 @@ MARK_BYTES: Final = 4
 LAST_FRAGMENT: Final = 0x8000_0000
 MOST_AUTH_BYTES: Final = 400
 """Of a credential or a verifier (section 8.2)."""
+
+
+_ACCEPTED: Final = struct.Struct(">6I")
 
 
 class MessageType(IntEnum):
@@ -44,6 +48,13 @@ class RejectStatus(IntEnum):
 
     RPC_MISMATCH = 0
     AUTH_ERROR = 1
+
+
+class AuthStatus(IntEnum):
+    """Why a credential was refused (section 9)."""
+
+    BADCRED = 1
+    REJECTEDCRED = 2
 
 
 class CallRefused(Exception):
@@ -89,6 +100,59 @@ def encode_call(xid: int, procedure: Procedure, credential: bytes, arguments: by
     body.raw(credential).raw(NO_CREDENTIAL).raw(arguments)
     message = body.done()
     return XdrEncoder().u32(LAST_FRAGMENT | len(message)).raw(message).done()
+
+
+@dataclass(frozen=True, slots=True)
+class CallHead:
+    """The beginning of a call, as a server receives it."""
+
+    xid: int
+    rpc_version: int
+    program: int
+    version: int
+    procedure: int
+    flavor: int
+    """Of the credential."""
+
+    @classmethod
+    def decode(cls, decoder: XdrSource) -> Self:
+        """Take it from what was received; the arguments follow.
+
+        Raises:
+            XdrError: it is no call.
+        """
+        xid, kind = decoder.u32(), decoder.u32()
+        if kind != MessageType.CALL:
+            raise XdrError(f"a message of type {kind} where a call was due")
+        version = decoder.u32()
+        if version != RPC_VERSION:
+            return cls(xid, version, 0, 0, 0, 0)
+        program, program_version, procedure, flavor = (decoder.u32() for _ in range(4))
+        decoder.opaque(MOST_AUTH_BYTES)
+        decoder.u32()  # the flavor of the verifier
+        decoder.opaque(MOST_AUTH_BYTES)
+        return cls(xid, version, program, program_version, procedure, flavor)
+
+
+def accepted(xid: int, status: AcceptStatus = AcceptStatus.SUCCESS) -> bytes:
+    """Return the beginning of the reply to a call that was accepted, without a mark; the results follow."""
+    return _ACCEPTED.pack(xid, MessageType.REPLY, 0, AuthFlavor.NONE, 0, status)
+
+
+def mismatch(xid: int, lowest: int, highest: int) -> bytes:
+    """Return the reply to a call of a version of a program that is not served."""
+    return accepted(xid, AcceptStatus.PROG_MISMATCH) + XdrEncoder().u32(lowest, highest).done()
+
+
+def rpc_mismatch(xid: int) -> bytes:
+    """Return the reply to a call of another version of the protocol itself."""
+    denied = XdrEncoder().u32(xid, MessageType.REPLY, 1, RejectStatus.RPC_MISMATCH, RPC_VERSION, RPC_VERSION)
+    return denied.done()
+
+
+def auth_refused(xid: int, status: AuthStatus) -> bytes:
+    """Return the reply to a call with a credential that is not taken."""
+    return XdrEncoder().u32(xid, MessageType.REPLY, 1, RejectStatus.AUTH_ERROR, status).done()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from app.core.access import NfsFile
 from app.core.cancel import CancelToken
+from app.core.nfs3 import MOUNT, NFS, PORTMAP_PORT, FileType, Status
 from app.core.oncrpc import NO_CREDENTIAL, CallRefused, Procedure, SysCredential
 from app.core.tasklog import TaskLog
 from app.core.xdr import XdrError
@@ -23,7 +24,7 @@ from app.transport.errors import (
 )
 from app.transport.nfs import wire
 from app.transport.nfs.rpc import Record, RpcConnection
-from app.transport.nfs.wire import NfsRefusal, Status
+from app.transport.nfs.wire import NfsRefusal
 from app.transport.options import MIB, TransportOptions
 from app.transport.reasons import NFS_ANSWERED, NFS_NOT_OFFERED, NO_SUCH_FILE
 
@@ -100,7 +101,7 @@ class NfsExport:
         self._connection: RpcConnection | None = None
         self.credential = SysCredential(machine=socket.gethostname()).encode()
         self.host, self._root = self._mount_first()
-        self.port = self._port(wire.NFS)
+        self.port = self._port(NFS)
         self.most_read_bytes = self._most_read_bytes()
 
     def connect(self) -> RpcConnection:
@@ -125,7 +126,7 @@ class NfsExport:
             handle = self._ask(wire.LOOKUP, request, wire.found)
         found = self._ask(wire.GETATTR, wire.handle_request(handle), wire.facts)
         name = path.rpartition("/")[2]
-        if found.kind != wire.FileType.REGULAR:
+        if found.kind != FileType.REGULAR:
             raise self._attempt.error(FileNotReadable, detail=NO_SUCH_FILE.fill(file=name))
         return OpenNfsFile(self, name, handle, found.size_bytes)
 
@@ -178,21 +179,19 @@ class NfsExport:
         raise failure or self._attempt.failed(NFS_NOT_OFFERED.fill(host="?"))
 
     def _mount(self) -> bytes:
-        port = self._port(wire.MOUNT)
+        port = self._port(MOUNT)
         request = wire.path_request(self._place.export)
         return self._once(port, wire.MOUNT_MNT, request, wire.mounted_root)
 
     def _port(self, program: int) -> int:
-        port = self._once(
-            wire.PORTMAP_PORT, wire.GETPORT, wire.port_request(program, 3), lambda record: record.u32()
-        )
+        port = self._once(PORTMAP_PORT, wire.GETPORT, wire.port_request(program, 3), lambda record: record.u32())
         if not 0 < port < 1 << 16:
             raise self._attempt.failed(NFS_NOT_OFFERED.fill(host=self.host))
         return port
 
     def _once(self, port: int, procedure: Procedure, request: bytes, take: Callable[[Record], T]) -> T:
         """Ask a program over a connection of its own."""
-        credential = NO_CREDENTIAL if port == wire.PORTMAP_PORT else self.credential
+        credential = NO_CREDENTIAL if port == PORTMAP_PORT else self.credential
         try:
             connection = RpcConnection.connect(self.host, port, credential, self._options, self._cancel)
             with contextlib.closing(connection):

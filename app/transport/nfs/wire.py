@@ -1,57 +1,37 @@
-"""What a reader needs of NFS 3 (RFC 1813), of MOUNT 3 (its appendix I) and of PORTMAP 2 (RFC 1833)."""
+"""The calls that a reader makes of NFS 3, MOUNT 3 and PORTMAP 2; their numbers are in :mod:`app.core.nfs3`."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, Self
 
+from app.core.nfs3 import (
+    ATTRIBUTE_BYTES,
+    MOST_HANDLE_BYTES,
+    MOUNT,
+    MOUNT_VERSION,
+    NFS,
+    NFS_VERSION,
+    PORTMAP,
+    PORTMAP_VERSION,
+    TCP_PROTOCOL,
+    MountProcedure,
+    NfsProcedure,
+    PortmapProcedure,
+    Status,
+)
 from app.core.oncrpc import Procedure
 from app.core.xdr import XdrDecoder, XdrEncoder, XdrError, XdrSource
 from app.domain.messages import Message
 from app.transport.reasons import NFS_ANSWERED
 
-PORTMAP_PORT: Final = 111
-PORTMAP, MOUNT, NFS = 100_000, 100_005, 100_003
-TCP_PROTOCOL: Final = 6
-MOST_HANDLE_BYTES: Final = 64
-MOST_NAME_BYTES: Final = 255
 _MOST_FLAVORS: Final = 64
-_ATTRIBUTE_BYTES: Final = 84
-"""``fattr3``: nothing of it but type and size is needed."""
 
-GETPORT: Final = Procedure(program=PORTMAP, version=2, number=3)
-MOUNT_MNT: Final = Procedure(program=MOUNT, version=3, number=1)
-MOUNT_UMNT: Final = Procedure(program=MOUNT, version=3, number=3)
-GETATTR: Final = Procedure(program=NFS, version=3, number=1)
-LOOKUP: Final = Procedure(program=NFS, version=3, number=3)
-READ: Final = Procedure(program=NFS, version=3, number=6)
-FSINFO: Final = Procedure(program=NFS, version=3, number=19)
-
-
-class Status(IntEnum):
-    """``nfsstat3`` and ``mountstat3``, which share their numbers."""
-
-    OK = 0
-    PERM = 1
-    NOENT = 2
-    IO = 5
-    NXIO = 6
-    ACCES = 13
-    NOTDIR = 20
-    ISDIR = 21
-    INVAL = 22
-    NAMETOOLONG = 63
-    STALE = 70
-    BADHANDLE = 10001
-    NOTSUPP = 10004
-    SERVERFAULT = 10006
-    JUKEBOX = 10008
-
-
-class FileType(IntEnum):
-    """``ftype3``."""
-
-    REGULAR = 1
-    DIRECTORY = 2
+GETPORT: Final = Procedure(program=PORTMAP, version=PORTMAP_VERSION, number=PortmapProcedure.GETPORT)
+MOUNT_MNT: Final = Procedure(program=MOUNT, version=MOUNT_VERSION, number=MountProcedure.MNT)
+MOUNT_UMNT: Final = Procedure(program=MOUNT, version=MOUNT_VERSION, number=MountProcedure.UMNT)
+GETATTR: Final = Procedure(program=NFS, version=NFS_VERSION, number=NfsProcedure.GETATTR)
+LOOKUP: Final = Procedure(program=NFS, version=NFS_VERSION, number=NfsProcedure.LOOKUP)
+READ: Final = Procedure(program=NFS, version=NFS_VERSION, number=NfsProcedure.READ)
+FSINFO: Final = Procedure(program=NFS, version=NFS_VERSION, number=NfsProcedure.FSINFO)
 
 
 class NfsRefusal(Exception):
@@ -82,7 +62,7 @@ class FileFacts:
     @classmethod
     def decode(cls, decoder: XdrSource) -> Self:
         """Take ``fattr3``."""
-        attributes = XdrDecoder(decoder.take(_ATTRIBUTE_BYTES))
+        attributes = XdrDecoder(decoder.take(ATTRIBUTE_BYTES))
         kind = attributes.u32()
         attributes.take(16)  # mode, links, owner, group
         return cls(kind, attributes.u64())
@@ -161,7 +141,7 @@ def read_request(handle: bytes, offset: int, count: int) -> bytes:
     return XdrEncoder().opaque(handle).u64(offset).u32(count).done()
 
 
-READ_HEAD_BYTES: Final = 4 + 4 + _ATTRIBUTE_BYTES + 4 + 4 + 4
+READ_HEAD_BYTES: Final = 4 + 4 + ATTRIBUTE_BYTES + 4 + 4 + 4
 """Most bytes of the results of READ before the data."""
 
 
@@ -197,7 +177,7 @@ def _handle(decoder: XdrSource) -> bytes:
 
 def _pass_attributes(decoder: XdrSource) -> None:
     if decoder.boolean():
-        decoder.take(_ATTRIBUTE_BYTES)
+        decoder.take(ATTRIBUTE_BYTES)
 
 
 def _check(request: str, status: int) -> None:

@@ -27,7 +27,7 @@ from app.transport.errors import (
     PortBlocked,
     ProtocolViolated,
 )
-from app.transport.nfs import wire
+from app.transport.nfs import export
 from app.transport.nfs.reader import NfsReader, parent_path
 from app.transport.nfs.rpc import RpcConnection
 from app.transport.options import TransportOptions
@@ -95,7 +95,7 @@ def reading(
 def scripted(monkeypatch: pytest.MonkeyPatch, spoil: Spoil = as_it_is, **more: int) -> Iterator[ScriptedNfs]:
     """Run a server whose port mapper the reader finds."""
     server = ScriptedNfs(FILES, spoil, **more)
-    monkeypatch.setattr(wire, "PORTMAP_PORT", server.port)
+    monkeypatch.setattr(export, "PORTMAP_PORT", server.port)
     with server.running():
         yield server
 
