@@ -62,6 +62,8 @@ class Glyph(Enum):
     SPEED = "mdi6.speedometer"
     COMMANDS = "mdi6.console"
     LOCK = "mdi6.lock-outline"
+    PIN = "mdi6.pin-outline"
+    UNPIN = "mdi6.pin-off-outline"
 
 
 def icon(glyph: Glyph, colors: Colors, color: str | None = None) -> QIcon:

@@ -5,7 +5,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.contract.errors import ErrorRow
 from app.domain.display import lines
 from app.domain.errors import OperationalError
-from app.domain.messages import LogLevel, Params, Sayable, sentence, sentence_if_possible
+from app.domain.messages import LogLevel, Param, Params, Sayable, sentence, sentence_if_possible
 from app.domain.platforms import PlatformKind
 from app.domain.states import BackupKind, TaskKind, TaskState, TransportMode
 from app.views.widgets.pill import Pill, Tone
@@ -160,6 +160,11 @@ def said_text(said: Sayable) -> str:
     """Return a message, a word of an enum or an error in the operator's language."""
     message = said.said()
     return sentence_if_possible(message.kind.template, message.params, _of_messages)
+
+
+def param_text(param: Param) -> str:
+    """Return a parameter that stands by itself: text as it is, a message in the operator's language."""
+    return param if isinstance(param, str) else said_text(param)
 
 
 def _of_errors(template: str) -> str:

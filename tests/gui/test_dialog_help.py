@@ -6,12 +6,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.contract.pins import ListPins
 from app.contract.points import ListDeletedPoints
 from app.domain.ids import StandbyId
 from app.views.backup.editor import EditorMode
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
 from app.views.restore.deleted import DeletedPointsDialog
+from app.views.standbys.pins import PinsDialog
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.dialog_help import _TEXTS, help_of
@@ -47,9 +49,11 @@ def test_every_form_has_a_help() -> None:
 
 def test_f1_shows_the_help_of_a_dialog(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListDeletedPoints, ())
+    door.answer(ListPins, ())
     dialogs: list[QDialog] = [
         PlatformDialog(console, None),
         DeletedPointsDialog(console, StandbyId("s1"), "nas"),
+        PinsDialog(console, StandbyId("s1"), "nas"),
         ConfirmDialog(console, "Delete", "Delete", lambda done, _: done(None), consequences=("All goes.",)),
     ]
     for dialog in dialogs:

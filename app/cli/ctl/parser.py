@@ -30,6 +30,7 @@ def ctl_parser() -> argparse.ArgumentParser:
     _rules(subjects)
     _points(subjects)
     _offers(subjects)
+    _pins(subjects)
     _platforms(subjects)
     _standbys(subjects)
     _hooks(subjects)
@@ -115,6 +116,18 @@ def _offers(subjects: "Commands") -> None:
     words = "by a TCP port, for programs that know no Unix sockets; the addresses are secrets"
     offer.add_argument("--tcp", action="store_true", help=words)
     _command(commands, "list", "offers.list_offers", "list what is offered, with addresses")
+
+
+def _pins(subjects: "Commands") -> None:
+    commands = _subject(subjects, "pin", "restore points that are in use for long, here or by other consoles")
+    listing = _command(commands, "list", "pins.list_pins", "list what is in use at a standby machine")
+    end = _command(commands, "end", "pins.end_pin", "end a pin whose console does not exist any more")
+    for parser in (listing, end):
+        parser.add_argument("standby")
+    end.add_argument("pin", help="its id, or the beginning of it")
+    words = "the directory it is in, when several have one of that id; / is the topmost"
+    end.add_argument("--target-path", metavar="DIRECTORY", help=words)
+    end.add_argument("--yes", action="store_true", help="without it only say what that would do")
 
 
 def _platforms(subjects: "Commands") -> None:

@@ -79,7 +79,8 @@ class PinHandlers:
             OperationalError: the repository refused.
         """
         with self._repositories.lease(command.standby, command.target_path) as repository:
-            pin = next((pin for pin in repository.pins.listing().pins if pin.id == command.pin), None)
+            listing = repository.pins.listing()
+            pin = next((pin for pin in listing.pins if pin.id == command.pin), None)
             if pin is not None and pin.is_at_work:
                 raise PinAtWork(point=pin.point, purpose=pin.purpose)
             try:
@@ -87,7 +88,8 @@ class PinHandlers:
             except ValueError as error:
                 raise RequestRefused(detail=NO_SUCH_PIN.fill(pin=command.pin)) from error
         if pin is None:
-            self._journal.about("", "pin.end").warning(messages.UNKNOWN_PIN_ENDED, pin=command.pin)
+            if command.pin in (*listing.unreadable, *listing.newer):
+                self._journal.about("", "pin.end").warning(messages.UNKNOWN_PIN_ENDED, pin=command.pin)
             return
         known = self._points.get(command.standby, command.target_path, pin.point)
         vm_name = "" if known is None else known.point.facts.name

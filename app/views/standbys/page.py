@@ -21,6 +21,7 @@ from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.closing import ClosingQuestion
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
+from app.views.standbys.pins import PinsDialog
 from app.views.widgets.banner import Banner
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog, sends
@@ -131,6 +132,8 @@ class StandbysPage(ListPage[StandbyRow]):
         close.triggered.connect(self._on_close_to_others)
         trash = menu.addAction(icon(Glyph.RETRY, self.console.colors), self.tr("Deleted restore points…"))
         trash.triggered.connect(self._on_deleted_points)
+        pins = menu.addAction(icon(Glyph.PIN, self.console.colors), self.tr("In use…"))
+        pins.triggered.connect(self._on_pins)
 
     def on_activated(self, row: StandbyRow) -> None:
         """Unlock the standby machine when it is locked, else edit it."""
@@ -271,6 +274,10 @@ class StandbysPage(ListPage[StandbyRow]):
             dialog = DeletedPointsDialog(self.console, row.id, row.name, self)
             dialog.changed.connect(self.refresh)
             open_once(dialog)
+
+    def _on_pins(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            open_once(PinsDialog(self.console, row.id, row.name, self))
 
     def on_delete(self) -> None:
         """Ask whether to delete the standby machine."""

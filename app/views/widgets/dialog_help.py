@@ -103,6 +103,13 @@ _TEXTS: Final = {
         "<p>Deleted restore points that can still be taken back: select them and press Enter. After the "
         "time in the last column garbage collection removes them for good.</p>",
     ),
+    "PinsDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Restore points that a console uses for long: a restore, a verification, an export, disks over NBD. A "
+        "<b>pin</b> keeps each of them until its work has ended, also while the console's machine sleeps.</p><p>"
+        "Where a console does not exist any more, select its pin and press Delete. A pin that cannot be read "
+        "keeps every restore point of its directory from being deleted, and garbage from being collected.</p>",
+    ),
     "OfferDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>Lets other programs read the disks of a restore point as block devices (NBD): to copy files out, to "

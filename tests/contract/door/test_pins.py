@@ -93,6 +93,7 @@ def test_the_pin_of_a_console_that_is_gone_is_ended_by_the_operator(site: Site) 
     told = next(line for line in lines if line.line.code == "point.pin_ended")
     assert (told.subject, told.action) == ("web", "pin.end")
     assert "old-workstation" in told.line.text
+    assert not any(line.line.code == "point.unknown_pin_ended" for line in lines), "the second end found nothing"
 
 
 def test_a_damaged_pin_is_listed_and_ended(site: Site) -> None:

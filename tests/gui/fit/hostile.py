@@ -18,6 +18,7 @@ OUTSIDE: Final = frozenset(
         "text",
         "title",
         "host",
+        "purpose",
         "guest",
         "full_name",
         "datacenter",

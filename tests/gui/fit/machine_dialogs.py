@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 from PySide6.QtWidgets import QWidget
 
 from app.contract.encryption import DescribeEncryption, EncryptionRow, RecoverySheet, RepositoryKeysRow
+from app.contract.pins import ListPins
 from app.domain.standbys import EncryptionMode
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.transports import TransportsDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, UnlockDialog
 from app.views.standbys.encryption import PassphraseDialog as StandbyPassphraseDialog
+from app.views.standbys.pins import PinsDialog
 from app.views.standbys.recovery import RecoverySheetDialog
+from app.views.widgets.confirm import ConfirmDialog
 from tests.gui.backup import samples
+from tests.gui.fit import world
 from tests.gui.fit.scene import Place, Scene
 from tests.gui.platforms import test_platforms as platforms
 
@@ -97,3 +101,26 @@ def recovery_key(scene: Scene) -> QWidget:
     dialog.reject()
     scene.settle()
     return dialog
+
+
+def pins(scene: Scene) -> QWidget:
+    return scene.dialog(PinsDialog(scene.console, samples.STANDBY, "standby-a", scene.shell.window))
+
+
+def no_pins(scene: Scene) -> QWidget:
+    scene.door.answer(ListPins, ())
+    return pins(scene)
+
+
+def ended_pin(number: int) -> Place:
+    """The question before one of the pins is ended."""
+
+    def show(scene: Scene) -> QWidget:
+        dialog = pins(scene)
+        assert isinstance(dialog, PinsDialog)
+        row = world.PINS[number]
+        dialog.table.select((row.target_path, row.id))
+        dialog.end.click()
+        return scene.newest(ConfirmDialog)
+
+    return show

@@ -19,6 +19,7 @@ from app.contract.overview import (
     SearchHit,
     StandbyGauge,
 )
+from app.contract.pins import ListPins, PinProblem, PinRow
 from app.contract.platforms import InspectServer, ListPlatformRows, ListPlatforms, TryPlatform
 from app.contract.rules import ListRules, ListRuleVms
 from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
@@ -27,10 +28,11 @@ from app.contract.transports import ProbeTransports
 from app.contract.vddk import ReadVddk, VddkRow
 from app.domain.concerns import PlatformCoverage
 from app.domain.hooks import AllHooks, HookCommand, Hooks
-from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.notifications import NotificationSettings
 from app.domain.states import TaskKind, TaskState
+from app.repository import PinPurpose
 from tests.gui.backup import samples
 from tests.gui.log.test_log import entry, script_log
 from tests.gui.platforms import test_platforms as platforms
@@ -128,6 +130,25 @@ OFFERS = tuple(
     )
     for number, point in enumerate((points.point("web-01"), points.point("db-01")))
 )
+_PIN = PinRow(
+    standby=StandbyId("s"),
+    target_path="rules/branch offices of the north",
+    id="0123456789abcdef" * 2,
+    point=points.point().point.id,
+    vm_name=LONG_NAME,
+    point_at=points.point().point.created_at,
+    purpose=PinPurpose.OFFER.said(),
+    since=NOW - timedelta(minutes=47),
+    host="backup-console-of-the-northern-branch-02.shanghai.corp.example.com",
+)
+PINS = (
+    _PIN,
+    replace(_PIN, id="1" * 32, vm_name="", point_at=None, purpose="what only a later version of the program does"),
+    replace(_PIN, id="2" * 32, purpose=PinPurpose.VERIFICATION.said(), is_ours=True, is_at_work=True),
+    replace(_PIN, id="3" * 32, vm_name="db-01", since=NOW - timedelta(days=400), is_ours=True),
+    PinRow(standby=StandbyId("s"), target_path=_PIN.target_path, id="4" * 32, problem=PinProblem.UNREADABLE),
+    PinRow(standby=StandbyId("s"), target_path="", id="5" * 32, problem=PinProblem.NEWER),
+)
 
 
 def finding(severity: Severity, subject: str, message: str, hint: str = "") -> Finding:
@@ -200,6 +221,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(ReadOverview, OVERVIEW)
     door.answer(Search, HITS)
     door.answer(ListOffers, OFFERS)
+    door.answer(ListPins, PINS)
     door.answer(ListGroups, ("backup-operators-of-the-northern-branch-offices", "staff"))
     door.answer(ExaminePlatform, FINDINGS)
     door.answer(ProbeTransports, PROBED)

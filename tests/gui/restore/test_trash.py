@@ -127,7 +127,7 @@ def test_a_point_that_a_task_reads_is_not_deleted_and_the_reason_is_shown(
     question = dialog.source.findChildren(ConfirmDialog)[-1]
     QTest.mouseClick(question.primary, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(question.banner.isVisible)
-    assert "used by tasks" in question.banner.title
+    assert "in use by tasks" in question.banner.title
     assert len(points.there) == 3
     assert not dialog.source.actions_of_points.undo.isVisible()
 
