@@ -1,0 +1,262 @@
+"""What is behind the files of a volume: files at the standby, and disks of a restore point with their overlays."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from app.core.durable import sync_directory, unlink
+from app.core.nfs3 import Status
+from app.core.privatefiles import open_on_standby
+from app.nfs.errors import NfsError, refusal_of
+
+_NO_WAIT: Final = getattr(os, "RWF_NOWAIT", None)
+_OPEN_FILES: Final = 64
+LARGEST_FILE_BYTES: Final = 1 << 62
+
+
+class FileContent(Protocol):
+    """The bytes of a file. Thread: any, several at once. Every method but :meth:`read_now` may wait for a disk."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is; from memory."""
+        ...
+
+    @property
+    def used_bytes(self) -> int:
+        """What it takes at the standby; from memory."""
+        ...
+
+    @property
+    def written_at_ns(self) -> int:
+        """When it was written last, since 1970; from memory, and another one after every write."""
+        ...
+
+    def read_now(self, offset: int, view: memoryview) -> bool:
+        """Fill a buffer where that needs no waiting; return whether it was filled. It lies within the file."""
+        ...
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill a buffer; it lies within the file.
+
+        Raises:
+            NfsError: that cannot be read.
+        """
+        ...
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write, visible to all who read after that, and not durable yet.
+
+        Raises:
+            NfsError: it was not written, or a part of it was.
+        """
+        ...
+
+    def resize(self, size_bytes: int) -> None:
+        """Cut the file, or lengthen it with zeros.
+
+        Raises:
+            NfsError: it stays as long as it was.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Return when all that was written before is durable.
+
+        Raises:
+            NfsError: that is not known.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open; never raises."""
+        ...
+
+
+class _OpenFile:
+    """A file that stays open as long as anybody holds this: one that is let go is closed behind the last use."""
+
+    __slots__ = ("_close", "descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._close = os.close  # which may be gone already when the interpreter ends
+
+    def __del__(self) -> None:
+        self._close(self.descriptor)
+
+
+class OpenFiles:
+    """Keeps the files open that were used last, of all volumes together. Thread: any."""
+
+    def __init__(self, most: int = _OPEN_FILES) -> None:
+        self._most = most
+        self._open: dict[Path, _OpenFile] = {}
+        self._lock = threading.Lock()
+
+    def get(self, path: Path) -> _OpenFile:
+        """Return a file, opened now unless it is open.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        with self._lock:
+            found = self._open.pop(path, None)
+            if found is None:
+                found = _OpenFile(open_on_standby(path, os.O_RDWR))
+            self._open[path] = found
+            while len(self._open) > self._most:
+                del self._open[next(iter(self._open))]
+            return found
+
+    def forget(self, path: Path) -> None:
+        """Close a file as soon as no use of it is under way."""
+        with self._lock:
+            self._open.pop(path, None)
+
+    def close(self) -> None:
+        """Close all files, each as soon as no use of it is under way."""
+        with self._lock:
+            self._open.clear()
+
+
+class PlainFile:
+    """A file that the host made: locks, swap, logs, deltas, configuration. Fulfils :class:`FileContent`."""
+
+    def __init__(self, path: Path, files: OpenFiles, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """Look at a file that is there.
+
+        Raises:
+            OSError: it cannot be looked at.
+        """
+        self._path = path
+        self._files = files
+        self._now_ns = now_ns
+        self._lock = threading.Lock()
+        found = path.stat()
+        self._size_bytes = found.st_size
+        self._written_at_ns = found.st_mtime_ns
+        self._failed: OSError | None = None
+
+    @classmethod
+    def create(cls, path: Path, files: OpenFiles, data: bytes = b"") -> "PlainFile":
+        """Make a file, durably; one that is left there of a creation that was not finished goes.
+
+        Raises:
+            OSError: the system refused.
+        """
+        with suppress(FileNotFoundError):
+            unlink(path)
+        descriptor = open_on_standby(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            _write_all(descriptor, memoryview(data), 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(path.parent)
+        return cls(path, files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Do :attr:`FileContent.size_bytes`."""
+        return self._size_bytes
+
+    @property
+    def used_bytes(self) -> int:
+        """Return its length; holes are not looked for."""
+        return self._size_bytes
+
+    @property
+    def written_at_ns(self) -> int:
+        """Do :attr:`FileContent.written_at_ns`."""
+        return self._written_at_ns
+
+    def read_now(self, offset: int, view: memoryview) -> bool:
+        """Do :meth:`FileContent.read_now`: where Linux can say that the bytes are in memory."""
+        if _NO_WAIT is None:
+            return False
+        try:
+            return os.preadv(self._files.get(self._path).descriptor, [view], offset, _NO_WAIT) == len(view)
+        except OSError:  # not in memory, or a file system that cannot say: whoever waits for it hears more
+            return False
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Do :meth:`FileContent.read_into`."""
+        try:
+            done = _read_all(self._files.get(self._path).descriptor, view, offset)
+        except OSError as error:
+            raise refusal_of(error) from error
+        view[done:] = bytes(len(view) - done)  # it was cut meanwhile
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Do :meth:`FileContent.write`."""
+        self._refuse_failed()
+        if offset + len(data) > LARGEST_FILE_BYTES:
+            raise NfsError(Status.FBIG)
+        try:
+            _write_all(self._files.get(self._path).descriptor, data, offset)
+        except OSError as error:
+            raise refusal_of(error) from error
+        with self._lock:
+            self._size_bytes = max(self._size_bytes, offset + len(data))
+            self._written_at_ns = max(self._now_ns(), self._written_at_ns + 1)
+
+    def resize(self, size_bytes: int) -> None:
+        """Do :meth:`FileContent.resize`."""
+        self._refuse_failed()
+        if size_bytes > LARGEST_FILE_BYTES:
+            raise NfsError(Status.FBIG)
+        with self._lock:
+            try:
+                os.ftruncate(self._files.get(self._path).descriptor, size_bytes)
+            except OSError as error:
+                raise refusal_of(error) from error
+            self._size_bytes = size_bytes
+            self._written_at_ns = max(self._now_ns(), self._written_at_ns + 1)
+
+    def sync(self) -> None:
+        """Do :meth:`FileContent.sync`; after one that failed nothing is taken any more.
+
+        What the system could not write it may have forgotten, so that a later success would say nothing.
+        """
+        self._refuse_failed()
+        try:
+            os.fsync(self._files.get(self._path).descriptor)
+        except OSError as error:
+            self._failed = error
+            raise refusal_of(error) from error
+
+    def remove(self) -> None:
+        """Delete the file; never raises: what cannot be deleted now is, when the volume is opened again."""
+        self._files.forget(self._path)
+        with suppress(OSError):
+            unlink(self._path)
+
+    def close(self) -> None:
+        """Do :meth:`FileContent.close`."""
+        self._files.forget(self._path)
+
+    def _refuse_failed(self) -> None:
+        if self._failed is not None:
+            raise refusal_of(self._failed)
+
+
+if hasattr(os, "preadv"):
+
+    def _read_all(descriptor: int, view: memoryview, offset: int) -> int:
+        done = 0
+        while done < len(view):
+            count = os.preadv(descriptor, [view[done:]], offset + done)
+            if not count:
+                break
+            done += count
+        return done
+
+    def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
+        while data:
+            count = os.pwrite(descriptor, data, offset)
+            data, offset = data[count:], offset + count

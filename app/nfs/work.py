@@ -1,0 +1,85 @@
+"""What may wait for a disk, on threads, and back to the event loop; one sync serves all who wait for one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from app.core.nfs3 import Status
+from app.domain.errors import OperationalError, StandbyUnavailable
+from app.nfs.content import FileContent
+from app.nfs.errors import NfsError
+
+_log = logging.getLogger(__name__)
+
+_THREADS: Final = 4
+_SYNC_THREADS: Final = 4
+Result = TypeVar("Result")
+Failed = Callable[[Status], None]
+
+
+def status_of(error: BaseException) -> Status:
+    """Return what to answer upon an error.
+
+    A standby that is away is waited for (``JUKEBOX``): the guest stands still, and goes on when it is back.
+    """
+    if isinstance(error, NfsError):
+        return error.status
+    if isinstance(error, StandbyUnavailable):
+        return Status.JUKEBOX
+    if not isinstance(error, OperationalError | OSError):
+        _log.error("an NFS procedure failed", exc_info=error)
+        return Status.SERVERFAULT
+    return Status.IO
+
+
+class Workers:
+    """Runs what may wait. Thread: the event loop's, which also gets the results; the work has its own threads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="nfs-work")
+        self._syncs = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="nfs-sync")
+        self._waiting: dict[FileContent, list[Callable[[Status], None]]] = {}
+        self._syncing: dict[FileContent, list[Callable[[Status], None]]] = {}
+
+    def run(self, work: Callable[[], Result], done: Callable[[Result], None], failed: Failed) -> None:
+        """Do some work on a thread, then call one of the two on the event loop."""
+        self._pool.submit(work).add_done_callback(partial(self._hand_over, done, failed))
+
+    def _hand_over(self, done: Callable[[Result], None], failed: Failed, future: "Future[Result]") -> None:
+        error = future.exception()
+        try:
+            if error is None:
+                self._loop.call_soon_threadsafe(done, future.result())
+            else:
+                self._loop.call_soon_threadsafe(failed, status_of(error))
+        except RuntimeError:  # the loop has ended, and with it the connection that wanted to know
+            return
+
+    def sync(self, content: FileContent, done: Callable[[Status], None]) -> None:
+        """Call ``done`` when all that was written to a file before this is durable, or cannot be made so."""
+        self._waiting.setdefault(content, []).append(done)
+        if content not in self._syncing:
+            self._sync_next(content)
+
+    def _sync_next(self, content: FileContent) -> None:
+        self._syncing[content] = self._waiting.pop(content)
+        future = self._syncs.submit(content.sync)
+        future.add_done_callback(
+            partial(self._hand_over, lambda _: self._synced(content, Status.OK), partial(self._synced, content))
+        )
+
+    def _synced(self, content: FileContent, status: Status) -> None:
+        served = self._syncing.pop(content)
+        if content in self._waiting:
+            self._sync_next(content)
+        for done in served:
+            done(status)
+
+    def close(self) -> None:
+        """Wait for what is under way, and end the threads."""
+        self._pool.shutdown()
+        self._syncs.shutdown()
