@@ -66,6 +66,7 @@ TEST_TOOL_PACKAGES = (
     "nfs-ganesha-vfs",
     "rpcbind",
     "libnfs-utils",
+    "qemu-block-extra",
     "iproute2",
     "gcc",
     "libc6-dev",

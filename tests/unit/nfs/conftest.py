@@ -23,9 +23,9 @@ class Site:
         self._clients = ExitStack()
         self.start()
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
         self.volume = Volume(self.folder, clients=CLIENTS, disks=self.disks, files=self.files)
-        self.server = NfsServer("127.0.0.1", port=0, portmap_port=0)
+        self.server = NfsServer("127.0.0.1", port=port, portmap_port=0)
         self.server.start()
         self.server.add(SECRET, self.volume)
 
