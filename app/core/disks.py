@@ -70,6 +70,14 @@ class DiskReader(Protocol):
         ...
 
 
+class ReadsNow(Protocol):
+    """What some readers can do besides."""
+
+    def read_now(self, offset: int, view: memoryview) -> bool:
+        """Fill a buffer where all of it is in memory; return whether it was filled. Thread: any, never waits."""
+        ...
+
+
 class DiskWriter(Protocol):
     """A disk open for writing. Thread: one at a time."""
 

@@ -1,6 +1,5 @@
 """A disk of a restore point, read at random."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -9,8 +8,8 @@ from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TransportMode
+from app.repository.disktables import ZEROS, DiskTables, Zeros
 from app.repository.errors import DataDamaged
-from app.repository.framecache import FrameCache
 from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX, PLACE_IN_DISK
@@ -18,8 +17,6 @@ from app.repository.records import Buffer, RecordDecoder
 from app.repository.sequential import SequentialAhead
 from app.repository.sidebyside import WINDOW, Fill, SideBySide
 from app.repository.store import FrameReader, RecordLost
-
-_CACHED_CHUNKS = 8192
 
 
 def damaged_chunk(
@@ -39,13 +36,6 @@ def _stored(chunk: FrameReader, number: int) -> bytes:
         return b""
 
 
-class _Zeros:
-    """A chunk that is not stored, because it holds nothing but zeros."""
-
-
-_ZEROS = _Zeros()
-
-
 class RepositoryDisk:
     """A disk of a restore point as a reader: :class:`app.core.disks.DiskReader`.
 
@@ -53,15 +43,14 @@ class RepositoryDisk:
     reader's own, which share its caches and end with :meth:`close`.
     """
 
-    def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk, frames: FrameCache) -> None:
-        """Open nothing yet; ``frames`` is shared by all readers of the point."""
+    def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk, tables: DiskTables) -> None:
+        """Open nothing yet; ``tables`` are shared by all readers of the disk."""
         self._parts = parts
         self._point = point
         self._disk = disk
-        self._tree = parts.tree(disk)
-        self._frames = frames
-        self._chunks: dict[int, FrameReader | _Zeros] = {}
-        self._lock = threading.Lock()
+        self._tree = tables.tree
+        self._frames = tables.frames
+        self._tables = tables
         self._fill = self._make_fill()
         self._beside = SideBySide(self._make_fill)
         self._ahead = SequentialAhead(self._beside, disk.capacity_bytes)
@@ -102,6 +91,27 @@ class RepositoryDisk:
         self._ahead.stop()
         yield from self._beside.in_order(chain((first, second), waiting))
 
+    def read_now(self, offset: int, view: memoryview) -> bool:
+        """Fill a buffer where all of it is in memory; return whether it was filled. Thread: any."""
+        size, done = self._parts.chunk_bytes, 0
+        while done < len(view):
+            index, inside = divmod(offset + done, size)
+            chunk = self._tables.chunk(index)
+            if chunk is None:
+                return False
+            if isinstance(chunk, Zeros):
+                length = min(len(view) - done, size - inside)
+                view[done : done + length] = bytes(length)
+            else:
+                number, skip = divmod(inside, chunk.header.frame_bytes)
+                frame = self._frames.get((self._disk.key, index, number))
+                if frame is None or not len(frame) > skip:
+                    return False
+                length = min(len(view) - done, len(frame) - skip)
+                view[done : done + length] = frame[skip : skip + length]
+            done += length
+        return True
+
     def _make_fill(self) -> Fill:
         """Return the function that fills requests on one thread, several together."""
         fill_one, decoder = self._make_fill_one(), self._parts.decoder()
@@ -124,7 +134,7 @@ class RepositoryDisk:
         size, key = self._parts.chunk_bytes, self._disk.key
         for request in requests:
             index, inside = divmod(request.offset, size)
-            chunk = self._chunks.get(index) or self._opened_or_none(index, decoder)
+            chunk = self._tables.chunk(index) or self._opened_or_none(index, decoder)
             if isinstance(chunk, FrameReader):
                 number, skip = divmod(inside, chunk.header.frame_bytes)
                 is_in_one = skip + len(request.buffer) <= chunk.header.frame_bytes
@@ -140,7 +150,7 @@ class RepositoryDisk:
             if frame is not None:
                 self._frames.put((key, index, number), frame)
 
-    def _opened_or_none(self, index: int, decoder: RecordDecoder) -> FrameReader | _Zeros | None:
+    def _opened_or_none(self, index: int, decoder: RecordDecoder) -> FrameReader | Zeros | None:
         try:
             return self._opened(index, decoder)
         except (RecordLost, PageDamaged, StandbyUnavailable, IndexError):
@@ -153,7 +163,7 @@ class RepositoryDisk:
         whose chunk is known. What it needs for that lies at hand in it; everything else is slower by far anyway.
         """
         size, capacity, disk_key = self._parts.chunk_bytes, self.capacity_bytes, self._disk.key
-        chunk_of, frame_of, decoder = self._chunks.get, self._frames.get, self._parts.decoder()
+        chunk_of, frame_of, decoder = self._tables.chunk, self._frames.get, self._parts.decoder()
 
         def fill(request: ReadRequest) -> None:
             offset, target = request.offset, request.buffer
@@ -190,7 +200,7 @@ class RepositoryDisk:
                 try:
                     self._fill_from_chunk(index, inside, target, decoder)
                 except RecordLost:  # garbage collection may have moved the record since it was opened
-                    if self._chunks.pop(index, None) is None:
+                    if not self._tables.forget(index):
                         raise
                     self._fill_from_chunk(index, inside, target, decoder)
             except (RecordLost, PageDamaged) as error:
@@ -199,8 +209,8 @@ class RepositoryDisk:
 
     def _fill_from_chunk(self, index: int, inside: int, target: memoryview, decoder: RecordDecoder) -> None:
         """Fill ``target`` with a chunk's bytes from ``inside`` on."""
-        chunk = self._chunks.get(index) or self._opened(index, decoder)
-        if isinstance(chunk, _Zeros):
+        chunk = self._tables.chunk(index) or self._opened(index, decoder)
+        if isinstance(chunk, Zeros):
             target[:] = bytes(len(target))
             return
         frame_bytes = chunk.header.frame_bytes
@@ -217,14 +227,11 @@ class RepositoryDisk:
         if done != len(target):
             raise RecordLost(chunk.header.digest, chunk.place.pack_id, "a chunk is shorter than it must be")
 
-    def _opened(self, index: int, decoder: RecordDecoder) -> FrameReader | _Zeros:
+    def _opened(self, index: int, decoder: RecordDecoder) -> FrameReader | Zeros:
         """Find out where a chunk is stored, and keep that."""
         digest = self._tree.digest(index)
-        chunk = _ZEROS if digest == ZERO_DIGEST else self._parts.store.frames(digest, decoder)
-        with self._lock:
-            self._chunks[index] = chunk
-            if len(self._chunks) > _CACHED_CHUNKS:
-                del self._chunks[next(iter(self._chunks))]
+        chunk = ZEROS if digest == ZERO_DIGEST else self._parts.store.frames(digest, decoder)
+        self._tables.keep(index, chunk)
         return chunk
 
     def _frame(self, index: int, number: int, chunk: FrameReader, decoder: RecordDecoder) -> Buffer:
@@ -250,7 +257,6 @@ class RepositoryDisk:
         return clip(chunks, self.capacity_bytes)
 
     def close(self) -> None:
-        """End the threads and forget where chunks are; never raises."""
+        """End the threads; never raises."""
         self._ahead.stop()
         self._beside.close()
-        self._chunks.clear()

@@ -1,5 +1,6 @@
 """A restore point open for reading: random access, restore, verification."""
 
+import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from app.domain.extents import Extent
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.copying import DiskCopy
 from app.repository.disk import RepositoryDisk
+from app.repository.disktables import DiskTables
 from app.repository.errors import PointDamaged
 from app.repository.framecache import FrameCache
 from app.repository.parts import RepositoryParts
@@ -21,7 +23,7 @@ from app.repository.verify import PointVerifier
 
 
 class PointReader:
-    """Reads one restore point. Use as a context manager. Thread: one at a time; its disks each likewise."""
+    """Reads one restore point. Use as a context manager. Thread: disks are opened on any; each is used by one."""
 
     def __init__(
         self,
@@ -35,6 +37,8 @@ class PointReader:
         self._on_close = on_close
         self._closed = False
         self._frames = FrameCache()
+        self._tables: dict[int, DiskTables] = {}
+        self._lock = threading.Lock()
         self.point = point
         self.without_lease = without_lease
         """Why it is read without a lease, so that garbage collection by others is not held off; None with one."""
@@ -65,7 +69,12 @@ class PointReader:
         Raises:
             PointDamaged: the point has no such disk.
         """
-        return RepositoryDisk(self._parts, self.point, self._disk(key), self._frames)
+        disk = self._disk(key)
+        with self._lock:
+            tables = self._tables.get(key)
+            if tables is None:
+                tables = self._tables[key] = DiskTables(self._parts.tree(disk), self._frames)
+        return RepositoryDisk(self._parts, self.point, disk, tables)
 
     def _disk(self, key: int) -> PointDisk:
         disk = self.point.disk(key)
@@ -118,6 +127,8 @@ class PointReader:
         if not self._closed:
             self._closed = True
             self._frames.clear()
+            for tables in self._tables.values():
+                tables.clear()
             self._on_close()
 
     def __enter__(self) -> Self:
