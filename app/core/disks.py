@@ -8,7 +8,7 @@ flight.
 import mmap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
@@ -70,6 +70,7 @@ class DiskReader(Protocol):
         ...
 
 
+@runtime_checkable
 class ReadsNow(Protocol):
     """What some readers can do besides."""
 

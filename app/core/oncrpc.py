@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Self
 
-from app.core.xdr import XdrEncoder, XdrError, XdrSource
+from app.core.xdr import XdrEncoder, XdrError, XdrSource, padding
 
 RPC_VERSION: Final = 2
 MARK_BYTES: Final = 4
@@ -15,6 +15,9 @@ MOST_AUTH_BYTES: Final = 400
 """Of a credential or a verifier (section 8.2)."""
 
 
+_CALL: Final = struct.Struct(">8I")
+"""Up to the length of the credential."""
+_AUTH: Final = struct.Struct(">2I")
 _ACCEPTED: Final = struct.Struct(">6I")
 
 
@@ -102,7 +105,7 @@ def encode_call(xid: int, procedure: Procedure, credential: bytes, arguments: by
     return XdrEncoder().u32(LAST_FRAGMENT | len(message)).raw(message).done()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallHead:
     """The beginning of a call, as a server receives it."""
 
@@ -113,25 +116,30 @@ class CallHead:
     procedure: int
     flavor: int
     """Of the credential."""
+    end: int
+    """Where the arguments begin."""
 
     @classmethod
-    def decode(cls, decoder: XdrSource) -> Self:
-        """Take it from what was received; the arguments follow.
+    def decode(cls, message: memoryview) -> Self:
+        """Take it from a message, for each of which a server does this.
 
         Raises:
             XdrError: it is no call.
         """
-        xid, kind = decoder.u32(), decoder.u32()
-        if kind != MessageType.CALL:
-            raise XdrError(f"a message of type {kind} where a call was due")
-        version = decoder.u32()
-        if version != RPC_VERSION:
-            return cls(xid, version, 0, 0, 0, 0)
-        program, program_version, procedure, flavor = (decoder.u32() for _ in range(4))
-        decoder.opaque(MOST_AUTH_BYTES)
-        decoder.u32()  # the flavor of the verifier
-        decoder.opaque(MOST_AUTH_BYTES)
-        return cls(xid, version, program, program_version, procedure, flavor)
+        try:
+            xid, kind, rpc, program, version, procedure, flavor, length = _CALL.unpack_from(message)
+            if kind != MessageType.CALL:
+                raise XdrError(f"a message of type {kind} where a call was due")
+            verifier_at = _CALL.size + length + padding(length)
+            _, verifier_bytes = _AUTH.unpack_from(message, verifier_at)
+        except struct.error as error:
+            raise XdrError(str(error)) from error
+        if length > MOST_AUTH_BYTES or verifier_bytes > MOST_AUTH_BYTES:
+            raise XdrError(f"a credential of {max(length, verifier_bytes)} bytes")
+        end = verifier_at + _AUTH.size + verifier_bytes + padding(verifier_bytes)
+        if end > len(message):
+            raise XdrError("a call ends before its arguments")
+        return cls(xid, rpc, program, version, procedure, flavor, end)
 
 
 def accepted(xid: int, status: AcceptStatus = AcceptStatus.SUCCESS) -> bytes:

@@ -1,16 +1,18 @@
-"""The procedures of NFS 3 that change names and attributes: on a thread, durably, and once."""
+"""The procedures of NFS 3 that change names and attributes: on a thread, and durably.
+
+:mod:`app.nfs.programs` sees to it that each is done once, however often it is sent.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
-from app.core.nfs3 import MOST_HANDLE_BYTES, VERIFIER_BYTES, CreateMode, NfsProcedure, Status
+from app.core.nfs3 import MOST_HANDLE_BYTES, VERIFIER_BYTES, CreateMode, Status
 from app.core.xdr import XdrDecoder, XdrEncoder, XdrError
 from app.nfs.attributes import NOT_SAID, WantedAttributes, decode_guard, is_guarded
 from app.nfs.errors import NfsError
 from app.nfs.names import Node
 from app.nfs.places import Caller, Place, Places
 from app.nfs.queries import taken_name
-from app.nfs.repeats import RepeatedRequests
 from app.nfs.reply import Answer, attributes_after, changed
 from app.nfs.volume import Exclusive, Volume
 from app.nfs.work import Workers
@@ -24,7 +26,6 @@ class Changes:
     def __init__(self, places: Places, workers: Workers) -> None:
         self._places = places
         self._workers = workers
-        self._repeats = RepeatedRequests()
 
     def setattr(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer SETATTR."""
@@ -38,7 +39,7 @@ class Changes:
             place.volume.set_attributes(place.node, wanted)
             return changed(Status.OK, place)
 
-        self._once(caller, NfsProcedure.SETATTR, arguments, work, lambda status: changed(status, place), answer)
+        self._do(work, lambda status: changed(status, place), answer)
 
     def create(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer CREATE."""
@@ -59,7 +60,7 @@ class Changes:
             )
             return _made(folder, made)
 
-        self._once(caller, NfsProcedure.CREATE, arguments, work, lambda status: changed(status, folder), answer)
+        self._do(work, lambda status: changed(status, folder), answer)
 
     def mkdir(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer MKDIR."""
@@ -70,20 +71,19 @@ class Changes:
         def work() -> bytes:
             return _made(folder, folder.volume.make_folder(folder.node, name, wanted))
 
-        self._once(caller, NfsProcedure.MKDIR, arguments, work, lambda status: changed(status, folder), answer)
+        self._do(work, lambda status: changed(status, folder), answer)
 
     def remove(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer REMOVE."""
-        self._take_away(caller, NfsProcedure.REMOVE, arguments, Volume.remove, answer)
+        self._take_away(caller, arguments, Volume.remove, answer)
 
     def rmdir(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer RMDIR."""
-        self._take_away(caller, NfsProcedure.RMDIR, arguments, Volume.remove_folder, answer)
+        self._take_away(caller, arguments, Volume.remove_folder, answer)
 
     def _take_away(
         self,
         caller: Caller,
-        procedure: NfsProcedure,
         arguments: memoryview,
         remove: Callable[[Volume, Node, bytes], None],
         answer: Answer,
@@ -95,7 +95,7 @@ class Changes:
             remove(folder.volume, folder.node, name)
             return changed(Status.OK, folder)
 
-        self._once(caller, procedure, arguments, work, lambda status: changed(status, folder), answer)
+        self._do(work, lambda status: changed(status, folder), answer)
 
     def rename(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer RENAME."""
@@ -112,7 +112,7 @@ class Changes:
             folder.volume.rename(folder.node, name, target.node, to_name)
             return both(Status.OK)
 
-        self._once(caller, NfsProcedure.RENAME, arguments, work, both, answer)
+        self._do(work, both, answer)
 
     def make_special(self, _caller: Caller, _arguments: memoryview, answer: Answer) -> None:
         """Refuse SYMLINK and MKNOD: the host of a VM makes none, and a link could lead out of the volume."""
@@ -122,21 +122,8 @@ class Changes:
         """Refuse LINK: a file has one name."""
         answer(XdrEncoder().u32(Status.NOTSUPP).raw(NOT_SAID + _NOTHING_BEFORE + NOT_SAID).done())
 
-    def _once(
-        self,
-        caller: Caller,
-        procedure: NfsProcedure,
-        arguments: memoryview,
-        work: Callable[[], bytes],
-        refusal: Callable[[Status], bytes],
-        answer: Answer,
-    ) -> None:
-        """Do on a thread what must not be done twice."""
-
-        def do(done: Callable[[bytes], None]) -> None:
-            self._workers.run(work, done, lambda status: done(refusal(status)))
-
-        self._repeats.once(caller.address, caller.xid, procedure, arguments, do, answer)
+    def _do(self, work: Callable[[], bytes], refusal: Callable[[Status], bytes], answer: Answer) -> None:
+        self._workers.run(work, answer, lambda status: answer(refusal(status)))
 
     def _place(self, caller: Caller, decoder: XdrDecoder) -> Place:
         return self._places.at(caller, decoder.opaque(MOST_HANDLE_BYTES))

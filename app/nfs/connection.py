@@ -56,8 +56,10 @@ class Connection(asyncio.BufferedProtocol):
         self._pieces = bytearray()
         """Of a record that comes in several fragments."""
         self._pending = 0
+        self._is_serving = False
         self._is_congested = False
-        self._joined: list[bytes | bytearray] | None = None
+        self._joined: list[bytes | bytearray] = []
+        """Replies that leave together, at the end of this turn of the loop."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless the client is not welcome."""
@@ -109,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self) -> None:
         """Answer every call that is there whole, as long as not too many wait for their answers."""
-        self._joined = []
+        self._is_serving = True
         try:
             while self._pending < _MOST_PENDING and (message := self._next_message()) is not None:
                 self._call(message)
@@ -117,9 +119,7 @@ class Connection(asyncio.BufferedProtocol):
             _log.info("the connection of %s ends: %s", self._address, error)
             self.close()
         finally:
-            joined, self._joined = self._joined, None
-            if joined and self._transport is not None:
-                self._transport.writelines(joined)
+            self._is_serving = False
         self._mind_reading()
 
     def _next_message(self) -> memoryview | None:
@@ -158,19 +158,24 @@ class Connection(asyncio.BufferedProtocol):
     def _answer(self, xid: int, results: bytes | bytearray) -> None:
         self._pending -= 1
         self._send(sealed(xid, results))
-        if self._joined is None and self._pending == _MOST_PENDING // 2:
+        if self._pending == _MOST_PENDING // 2 and not self._is_serving:
             self._serve()  # what was received meanwhile
 
     def _send(self, record: bytes | bytearray) -> None:
         if self._transport is None:
             return
-        if self._joined is not None and len(record) <= _JOINED_BYTES:
-            self._joined.append(record)
+        if len(record) > _JOINED_BYTES:
+            self._flush()
+            self._transport.write(record)
             return
-        if self._joined:
-            self._transport.writelines(self._joined)
-            self._joined = []
-        self._transport.write(record)
+        if not self._joined:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._joined.append(record)
+
+    def _flush(self) -> None:
+        joined, self._joined = self._joined, []
+        if joined and self._transport is not None:
+            self._transport.writelines(joined)
 
     def pause_writing(self) -> None:
         """Read no more calls while the client does not take the replies."""

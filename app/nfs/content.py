@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from app.core.durable import sync_directory, unlink
 from app.core.nfs3 import Status
+from app.core.positioned import PositionedFile
 from app.core.privatefiles import open_on_standby
 from app.nfs.errors import NfsError, refusal_of
 
@@ -77,28 +78,15 @@ class FileContent(Protocol):
         ...
 
 
-class _OpenFile:
-    """A file that stays open as long as anybody holds this: one that is let go is closed behind the last use."""
-
-    __slots__ = ("_close", "descriptor")
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self._close = os.close  # which may be gone already when the interpreter ends
-
-    def __del__(self) -> None:
-        self._close(self.descriptor)
-
-
 class OpenFiles:
     """Keeps the files open that were used last, of all volumes together. Thread: any."""
 
     def __init__(self, most: int = _OPEN_FILES) -> None:
         self._most = most
-        self._open: dict[Path, _OpenFile] = {}
+        self._open: dict[Path, PositionedFile] = {}
         self._lock = threading.Lock()
 
-    def get(self, path: Path) -> _OpenFile:
+    def get(self, path: Path) -> PositionedFile:
         """Return a file, opened now unless it is open.
 
         Raises:
@@ -107,7 +95,7 @@ class OpenFiles:
         with self._lock:
             found = self._open.pop(path, None)
             if found is None:
-                found = _OpenFile(open_on_standby(path, os.O_RDWR))
+                found = PositionedFile(open_on_standby(path, os.O_RDWR))
             self._open[path] = found
             while len(self._open) > self._most:
                 del self._open[next(iter(self._open))]
@@ -151,12 +139,12 @@ class PlainFile:
         """
         with suppress(FileNotFoundError):
             unlink(path)
-        descriptor = open_on_standby(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        file = PositionedFile(open_on_standby(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         try:
-            _write_all(descriptor, memoryview(data), 0)
-            os.fsync(descriptor)
+            file.write(0, [data])
+            file.sync()
         finally:
-            os.close(descriptor)
+            file.close()
         sync_directory(path.parent)
         return cls(path, files)
 
@@ -187,7 +175,7 @@ class PlainFile:
     def read_into(self, offset: int, view: memoryview) -> None:
         """Do :meth:`FileContent.read_into`."""
         try:
-            done = _read_all(self._files.get(self._path).descriptor, view, offset)
+            done = self._files.get(self._path).read_into(offset, [view])
         except OSError as error:
             raise refusal_of(error) from error
         view[done:] = bytes(len(view) - done)  # it was cut meanwhile
@@ -198,7 +186,7 @@ class PlainFile:
         if offset + len(data) > LARGEST_FILE_BYTES:
             raise NfsError(Status.FBIG)
         try:
-            _write_all(self._files.get(self._path).descriptor, data, offset)
+            self._files.get(self._path).write(offset, [data])
         except OSError as error:
             raise refusal_of(error) from error
         with self._lock:
@@ -212,7 +200,7 @@ class PlainFile:
             raise NfsError(Status.FBIG)
         with self._lock:
             try:
-                os.ftruncate(self._files.get(self._path).descriptor, size_bytes)
+                self._files.get(self._path).truncate(size_bytes)
             except OSError as error:
                 raise refusal_of(error) from error
             self._size_bytes = size_bytes
@@ -225,7 +213,7 @@ class PlainFile:
         """
         self._refuse_failed()
         try:
-            os.fsync(self._files.get(self._path).descriptor)
+            self._files.get(self._path).sync_data()
         except OSError as error:
             self._failed = error
             raise refusal_of(error) from error
@@ -243,20 +231,3 @@ class PlainFile:
     def _refuse_failed(self) -> None:
         if self._failed is not None:
             raise refusal_of(self._failed)
-
-
-if hasattr(os, "preadv"):
-
-    def _read_all(descriptor: int, view: memoryview, offset: int) -> int:
-        done = 0
-        while done < len(view):
-            count = os.preadv(descriptor, [view[done:]], offset + done)
-            if not count:
-                break
-            done += count
-        return done
-
-    def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
-        while data:
-            count = os.pwrite(descriptor, data, offset)
-            data, offset = data[count:], offset + count

@@ -11,7 +11,7 @@ from app.nfs.volume import GENERATION_BYTES, HANDLE_BYTES, Volume
 __all__ = ["HANDLE_BYTES", "Caller", "Place", "Places"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """Who calls, and the number of the call."""
 
@@ -19,7 +19,7 @@ class Caller:
     xid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """A file or folder of a volume."""
 

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from app.core.nfs3 import (
@@ -37,6 +38,7 @@ from app.nfs.changes import Changes
 from app.nfs.errors import NfsError
 from app.nfs.places import Caller, Places
 from app.nfs.queries import Queries
+from app.nfs.repeats import RepeatedRequests
 from app.nfs.reply import Answer
 from app.nfs.transfers import Transfers
 from app.nfs.work import status_of
@@ -62,6 +64,18 @@ _OPTIONAL_PARTS: Final = {
 """How many attribute structures follow the status of a refusal; two where nothing else is said."""
 
 
+_ONCE: Final = frozenset(
+    {
+        NfsProcedure.SETATTR,
+        NfsProcedure.CREATE,
+        NfsProcedure.MKDIR,
+        NfsProcedure.REMOVE,
+        NfsProcedure.RMDIR,
+        NfsProcedure.RENAME,
+    }
+)
+
+
 def _refused_nfs(number: int, status: Status) -> bytes:
     parts = _OPTIONAL_PARTS.get(NfsProcedure(number), 2)
     return XdrEncoder().u32(status).raw(NOT_SAID * parts).done()
@@ -80,6 +94,9 @@ class Program:
     procedures: Mapping[int, Procedure]
     refused: Callable[[int, Status], bytes]
     """Makes the answer of a procedure that was refused before it knew what it is about."""
+    once: frozenset[int] = frozenset()
+    """What must not be done twice; what is sent again gets the answer of then, whatever has changed since."""
+    repeats: RepeatedRequests = field(default_factory=RepeatedRequests)
 
     def call(self, caller: Caller, number: int, arguments: memoryview, answer: Answer) -> bytes | None:
         """Have a call answered; return the whole reply instead where there is no answer.
@@ -90,13 +107,25 @@ class Program:
         if procedure is None:
             return accepted(caller.xid, AcceptStatus.PROC_UNAVAIL)
         try:
-            procedure(caller, arguments, answer)
+            if number not in self.once:
+                self._do(procedure, caller, number, arguments, answer)
+            else:
+                do = partial(self._do, procedure, caller, number, arguments)
+                self.repeats.once(caller.address, caller.xid, number, arguments, do, answer)
         except XdrError as error:
             _log.debug("a call of procedure %d was not understood: %s", number, error)
             return accepted(caller.xid, AcceptStatus.GARBAGE_ARGS)
+        return None
+
+    def _do(
+        self, procedure: Procedure, caller: Caller, number: int, arguments: memoryview, answer: Answer
+    ) -> None:
+        try:
+            procedure(caller, arguments, answer)
+        except XdrError:
+            raise
         except Exception as error:  # noqa: BLE001 - a bug ends one call, not the server; it is logged
             answer(self.refused(number, status_of(error)))
-        return None
 
 
 def nfs_program(queries: Queries, transfers: Transfers, changes: Changes) -> Program:
@@ -125,7 +154,7 @@ def nfs_program(queries: Queries, transfers: Transfers, changes: Changes) -> Pro
         NfsProcedure.PATHCONF: queries.pathconf,
         NfsProcedure.COMMIT: transfers.commit,
     }
-    return Program(NFS, NFS_VERSION, procedures, _refused_nfs)
+    return Program(NFS, NFS_VERSION, procedures, _refused_nfs, _ONCE)
 
 
 def mount_program(places: Places) -> Program:
@@ -213,8 +242,7 @@ class Programs:
         Raises:
             XdrError: it is no call.
         """
-        decoder = XdrDecoder(message)
-        head = CallHead.decode(decoder)
+        head = CallHead.decode(message)
         if head.rpc_version != RPC_VERSION:
             return rpc_mismatch(head.xid)
         program = self._programs.get(head.program)
@@ -224,6 +252,5 @@ class Programs:
             return mismatch(head.xid, program.version, program.version)
         if head.flavor not in (AuthFlavor.NONE, AuthFlavor.SYS):
             return auth_refused(head.xid, AuthStatus.REJECTEDCRED)
-        arguments = decoder.take(decoder.left_bytes)
-        caller = Caller(address, head.xid)
-        return program.call(caller, head.procedure, arguments, lambda results: answer(head.xid, results))
+        caller, xid = Caller(address, head.xid), head.xid
+        return program.call(caller, head.procedure, message[head.end :], lambda results: answer(xid, results))

@@ -12,13 +12,13 @@ from blake3 import blake3
 
 _MOST: Final = 4096
 _MOST_BYTES: Final = 8 << 20
-Answer = Callable[[bytes], None]
+Answer = Callable[[bytes | bytearray], None]
 _Key = tuple[str, int, int, bytes]
 
 
 @dataclass(slots=True)
 class _Request:
-    answer: bytes | None = None
+    answer: bytes | bytearray | None = None
     waiting: list[Answer] = field(default_factory=list)
 
 
@@ -40,18 +40,25 @@ class RepeatedRequests:
         do: Callable[[Answer], None],
         answer: Answer,
     ) -> None:
-        """Do something unless it was done or is under way; ``answer`` gets the result anyway, now or later."""
+        """Do something unless it was done or is under way; ``answer`` gets the result anyway, now or later.
+
+        What ``do`` raises is raised, and nothing is remembered.
+        """
         key = (client, xid, procedure, blake3(arguments).digest())
         known = self._requests.get(key)
         if known is None:
             known = self._requests[key] = _Request(waiting=[answer])
-            do(lambda result: self._done(key, result))
+            try:
+                do(lambda result: self._done(key, result))
+            except BaseException:
+                del self._requests[key]
+                raise
         elif known.answer is None:
             known.waiting.append(answer)
         else:
             answer(known.answer)
 
-    def _done(self, key: _Key, result: bytes) -> None:
+    def _done(self, key: _Key, result: bytes | bytearray) -> None:
         request = self._requests[key]
         request.answer = result
         self._bytes += len(result)
