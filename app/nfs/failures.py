@@ -12,3 +12,16 @@ class NfsPortUnavailable(OperationalError):
         "Ports 2049 and 111 must be free for it: end other NFS servers on this machine, such as Windows' "
         "Server for NFS. On Linux, ports below 1024 need the service that the package installs."
     )
+
+
+class PortMapperRefused(OperationalError):
+    """The port mapper of this machine does not take our programs."""
+
+    code = "nfs.port_mapper_refused"
+    message_template = (
+        "Another port mapper has port 111 on this machine, and does not take the NFS server: {detail}."
+    )
+    hint_template = (
+        "End it (on Linux: rpcbind), or run the engine as the service that the package installs, which may register "
+        "there."
+    )
