@@ -21,7 +21,4 @@ class PortMapperRefused(OperationalError):
     message_template = (
         "Another port mapper has port 111 on this machine, and does not take the NFS server: {detail}."
     )
-    hint_template = (
-        "End it (on Linux: rpcbind), or run the engine as the service that the package installs, which may register "
-        "there."
-    )
+    hint_template = "End it, or run the engine as the service that the package installs, which may register there."

@@ -1,8 +1,7 @@
 """Tells a port mapper of this machine where our server is, where another program has port 111 already.
 
-On Linux that is ``rpcbind``. It takes registrations over the loopback address from an administrator's ports only
-(RFC 1833, section 3.2, says nothing of it; rpcbind does so by default), so that this needs root or the service that
-the package installs.
+On Linux that is ``rpcbind``. By default it takes registrations only over the loopback address and from ports that
+belong to the administrator, so that this needs root, or the service that the package installs.
 """
 
 import os
