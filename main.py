@@ -86,6 +86,10 @@ def _run(given: list[str]) -> int:
         from app.transport.vddk.child import main as serve_library
 
         return serve_library(given[1:])
+    if given[:1] == ["nfs"]:  # the process that VMs run from: see app/nfs/service/__init__.py
+        from app.cli.serving import serve
+
+        return serve(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.catalog is not None:
         from app.cli.headless.command import run_catalog_choice

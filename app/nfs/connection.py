@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from app.core.oncrpc import LAST_FRAGMENT, MARK_BYTES
 from app.core.xdr import XdrError
-from app.nfs.programs import Programs
+from app.nfs.programs import Programs, large_reply_bytes
 from app.nfs.reply import sealed
 from app.nfs.transfers import MOST_TRANSFER_BYTES
 
@@ -17,7 +17,8 @@ _MOST_RECORD_BYTES: Final = MOST_TRANSFER_BYTES + 4096
 _FIRST_BUFFER_BYTES: Final = 64 << 10
 _MOST_PENDING: Final = 128
 """Calls that are not answered yet; more are not read before."""
-_MOST_UNSENT_BYTES: Final = 4 << 20
+_MOST_UNSENT_BYTES: Final = 8 << 20
+"""Of replies that the client has not taken; before that is less no call is read."""
 _JOINED_BYTES: Final = 16 << 10
 """Replies up to this size leave together when several are ready at once."""
 
@@ -56,8 +57,13 @@ class Connection(asyncio.BufferedProtocol):
         self._pieces = bytearray()
         """Of a record that comes in several fragments."""
         self._pending = 0
+        self._owed: dict[int, int] = {}
+        """How long the large replies are that are not sent yet, by the numbers of their calls."""
+        self._owed_bytes = 0
         self._is_serving = False
         self._is_congested = False
+        self._is_waiting = False
+        """Whether calls are not read, because too much is to be answered first."""
         self._joined: list[bytes | bytearray] = []
         """Replies that leave together, at the end of this turn of the loop."""
 
@@ -113,7 +119,7 @@ class Connection(asyncio.BufferedProtocol):
         """Answer every call that is there whole, as long as not too many wait for their answers."""
         self._is_serving = True
         try:
-            while self._pending < _MOST_PENDING and (message := self._next_message()) is not None:
+            while self._takes_calls and (message := self._next_message()) is not None:
                 self._call(message)
         except XdrError as error:
             _log.info("the connection of %s ends: %s", self._address, error)
@@ -121,6 +127,10 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._is_serving = False
         self._mind_reading()
+
+    @property
+    def _takes_calls(self) -> bool:
+        return not self._is_congested and self._pending < _MOST_PENDING and self._owed_bytes < _MOST_UNSENT_BYTES
 
     def _next_message(self) -> memoryview | None:
         """Take the next record; None while it is not there whole.
@@ -148,6 +158,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def _call(self, message: memoryview) -> None:
         self._pending += 1
+        owed = large_reply_bytes(message)
+        if owed:
+            xid = int.from_bytes(message[:4], "big")
+            self._owed_bytes += owed - self._owed.get(xid, 0)
+            self._owed[xid] = owed
         reply = self._programs.call(self._address, message, self._answer)
         if reply is not None:
             self._pending -= 1
@@ -157,16 +172,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, xid: int, results: bytes | bytearray) -> None:
         self._pending -= 1
+        if self._owed:
+            self._owed_bytes -= self._owed.pop(xid, 0)
         self._send(sealed(xid, results))
-        if self._pending == _MOST_PENDING // 2 and not self._is_serving:
-            self._serve()  # what was received meanwhile
+        if not self._is_serving and self._is_waiting and self._takes_calls:
+            self._serve()  # what was received meanwhile, and what comes next
 
     def _send(self, record: bytes | bytearray) -> None:
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
             return
         if len(record) > _JOINED_BYTES:
             self._flush()
-            self._transport.write(record)
+            self._transport.write(memoryview(record))  # what is not sent at once is cut without a copy
             return
         if not self._joined:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -174,7 +191,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         joined, self._joined = self._joined, []
-        if joined and self._transport is not None:
+        if joined and self._transport is not None and not self._transport.is_closing():
             self._transport.writelines(joined)
 
     def pause_writing(self) -> None:
@@ -185,13 +202,15 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Go on reading."""
         self._is_congested = False
-        self._mind_reading()
+        if not self._is_serving:
+            self._serve()
 
     def _mind_reading(self) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        wants = not self._is_congested and self._pending < _MOST_PENDING
+        wants = self._takes_calls
+        self._is_waiting = not wants
         if wants and not transport.is_reading():
             transport.resume_reading()
         elif not wants and transport.is_reading():

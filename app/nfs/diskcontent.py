@@ -18,6 +18,8 @@ class DiskContent:
         self.disk = disk
         self._now_ns = now_ns
         self._written_at_ns = now_ns()
+        self.has_failed = False
+        """Whether a sync has failed: then nothing is taken any more before the overlay is opened again."""
 
     @property
     def size_bytes(self) -> int:
@@ -59,8 +61,12 @@ class DiskContent:
 
     def sync(self) -> None:
         """Do :meth:`app.nfs.content.FileContent.sync`."""
-        with _refusals():
-            self.disk.sync()
+        try:
+            with _refusals():
+                self.disk.sync()
+        except NfsError:
+            self.has_failed = True
+            raise
 
     def close(self) -> None:
         """Do :meth:`app.nfs.content.FileContent.close`."""

@@ -40,13 +40,16 @@ from app.nfs.places import Caller, Places
 from app.nfs.queries import Queries
 from app.nfs.repeats import RepeatedRequests
 from app.nfs.reply import Answer
-from app.nfs.transfers import Transfers
+from app.nfs.transfers import MOST_TRANSFER_BYTES, Transfers
 from app.nfs.work import status_of
 
 _log = logging.getLogger(__name__)
 
 Procedure = Callable[[Caller, memoryview, Answer], None]
 _PORTMAP_PORT: Final = 111
+_NFS: Final = NFS.to_bytes(4, "big")
+_READ: Final = NfsProcedure.READ.to_bytes(4, "big")
+_LARGE_BYTES: Final = 32 << 10
 _OPTIONAL_PARTS: Final = {
     NfsProcedure.GETATTR: 0,
     NfsProcedure.LOOKUP: 1,
@@ -221,6 +224,14 @@ def portmap_program(port: Callable[[], int]) -> Program:
         PortmapProcedure.DUMP: dump,
     }
     return Program(PORTMAP, PORTMAP_VERSION, procedures, _refused_plainly)
+
+
+def large_reply_bytes(message: memoryview) -> int:
+    """Return about how long the reply to a call will be where that is much: of a READ of many bytes; else 0."""
+    if message[12:16] != _NFS or message[20:24] != _READ:
+        return 0
+    count = int.from_bytes(message[-4:], "big")
+    return min(count, MOST_TRANSFER_BYTES) if count >= _LARGE_BYTES else 0
 
 
 class Programs:

@@ -15,7 +15,7 @@ from app.nfs.failures import NfsPortUnavailable
 from app.nfs.places import Places
 from app.nfs.programs import Programs, mount_program, nfs_program, portmap_program
 from app.nfs.queries import Queries
-from app.nfs.transfers import Traffic, Transfers
+from app.nfs.transfers import Transfers
 from app.nfs.volume import Volume
 from app.nfs.work import Workers
 
@@ -65,11 +65,6 @@ class NfsServer:
     def portmap_port(self) -> int | None:
         """Where the port mapper is, once it is started."""
         return self._portmap_port
-
-    @property
-    def traffic(self) -> Traffic:
-        """What was moved since the start."""
-        return self._transfers.traffic
 
     def start(self) -> None:
         """Listen.

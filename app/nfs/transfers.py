@@ -1,7 +1,6 @@
 """READ, WRITE and COMMIT (RFC 1813, 3.3.6, 3.3.7 and 3.3.21), written for speed."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from app.core.nfs3 import MOST_HANDLE_BYTES, Stability, Status
@@ -21,16 +20,6 @@ _READ_ANSWER: Final = struct.Struct(">I88sIII")
 _WRITE_ANSWER: Final = struct.Struct(">II88sII8s")
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What a server has moved since it was started."""
-
-    reads: int = 0
-    read_bytes: int = 0
-    writes: int = 0
-    written_bytes: int = 0
-
-
 class Transfers:
     """Moves bytes. Thread: the event loop's; what may wait is done on the workers' threads."""
 
@@ -46,7 +35,6 @@ class Transfers:
         self._places = places
         self._workers = workers
         self._verifier = verifier
-        self.traffic = Traffic()
 
     def read(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer READ; the bytes go straight into the reply."""
@@ -63,8 +51,8 @@ class Transfers:
             is_end = offset + count >= content.size_bytes
             attributes = place.volume.attributes(place.node).follow()
             _READ_ANSWER.pack_into(reply, HEAD_BYTES, Status.OK, attributes, count, is_end, count)
-            self.traffic.reads += 1
-            self.traffic.read_bytes += count
+            place.volume.traffic.reads += 1
+            place.volume.traffic.read_bytes += count
             answer(reply)
 
         if not count or (count <= _INLINE_BYTES and content.read_now(offset, view)):
@@ -81,8 +69,8 @@ class Transfers:
         content = place.volume.content(place.node)
 
         def written(_: object = None) -> None:
-            self.traffic.writes += 1
-            self.traffic.written_bytes += count
+            place.volume.traffic.writes += 1
+            place.volume.traffic.written_bytes += count
             if stable == Stability.UNSTABLE:
                 done(Status.OK)
             else:

@@ -7,7 +7,7 @@ another one in its place, once that is durable. Changes exclude each other; read
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,16 @@ class Exclusive:
     verifier: bytes
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What was moved since a volume was opened; counted by the event loop's thread."""
+
+    reads: int = 0
+    read_bytes: int = 0
+    writes: int = 0
+    written_bytes: int = 0
+
+
 class Volume:
     """One volume. Thread: any; what changes it may wait for the disk."""
 
@@ -65,6 +75,7 @@ class Volume:
             OSError: the system refused.
         """
         self.clients = clients
+        self.traffic = Traffic()
         self._disks = disks
         self._files = files
         self._now_ns = now_ns
@@ -259,6 +270,19 @@ class Volume:
             if there is not None and there.disk != disk:
                 raise NfsError(Status.EXIST)
             return there or self._made(folder, name, Content.DISK, WantedAttributes(), disk=disk)
+
+    def folders(self, names: Iterable[str]) -> Node:
+        """Return the folder at a path below the root; those that are missing are made.
+
+        Raises:
+            NfsError: something else is in the way, or the system refused.
+        """
+        folder = self.root()
+        for name in names:
+            with self._lock:
+                there = self._there(folder, name.encode())
+                folder = there or self._made(folder, name.encode(), Content.FOLDER, WantedAttributes())
+        return folder
 
     def add_file(self, folder: Node, name: bytes, data: bytes) -> Node:
         """Make a file with content, whole or not at all; one that is there already stays as it is.

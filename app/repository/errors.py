@@ -187,6 +187,14 @@ class PinnedPointMissing(GarbageCollectionUnsafe):
     hint_template = "Bring the folder of the point back, or end the pin under Standby machines, In use."
 
 
+class PointNotPinned(OperationalError):
+    """A restore point is to be read for long, and nothing keeps it."""
+
+    code = "repository.point_not_pinned"
+    message_template = "Nothing keeps the restore point {point}: its pin was ended."
+    hint_template = "Stop what runs from it, and start that again."
+
+
 class PointPinned(OperationalError):
     """Somebody uses a restore point for long."""
 

@@ -31,7 +31,7 @@ from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
 from app.repository.parts import RepositoryParts, decoder_with
-from app.repository.pinning import open_pinned
+from app.repository.pinning import open_held, open_pinned
 from app.repository.pins import Pins
 from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
@@ -322,6 +322,17 @@ class Repository:
             StandbyUnavailable: the standby cannot be read.
         """
         return open_pinned(self.parts, self._shared, self._leases, point, purpose)
+
+    def open_held(self, point: PointId) -> PointReader:
+        """Open a restore point that another process of this console has pinned, for as long as anybody likes.
+
+        Raises:
+            PointNotPinned: nobody keeps it.
+            PinUnreadable, WrittenByNewer: that is not known.
+            PointMissing, PointDamaged: it cannot be read.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return open_held(self.parts, point)
 
     def delete_point(self, point: PointId) -> None:
         """Move a restore point to the trash; a damaged one too.

@@ -4,6 +4,7 @@ from functools import partial
 
 from app.domain.errors import OperationalError
 from app.domain.ids import PointId
+from app.repository.errors import PointNotPinned
 from app.repository.leases import Leases
 from app.repository.parts import RepositoryParts
 from app.repository.pins import Pin, Pins
@@ -40,6 +41,25 @@ def open_pinned(
         return PointReader(parts, found, shared.leave, without_lease=problem)
     shared.leave()
     return PointReader(parts, found, partial(parts.pins.give_back, pin))
+
+
+def open_held(parts: RepositoryParts, point: PointId) -> PointReader:
+    """Open a point that somebody else keeps.
+
+    Raises:
+        PointNotPinned: nobody does.
+        PinUnreadable, WrittenByNewer: that is not known.
+        PointMissing, PointDamaged: it cannot be read.
+        StandbyUnavailable: the standby cannot be read.
+    """
+    if not any(pin.point == point for pin in parts.pins.known()):
+        raise PointNotPinned(point=point)
+    parts.packs.allow_synchronization()
+    return PointReader(parts, parts.stored_points.load(point), _nothing)
+
+
+def _nothing() -> None:
+    """Do nothing: the pin is another's."""
 
 
 def _pin_if_writable(leases: Leases, pins: Pins, point: PointId, purpose: PinPurpose) -> Pin | None:

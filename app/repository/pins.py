@@ -138,12 +138,12 @@ class Pins:
         """End the pins of this console that none of its work holds, and return how many there were.
 
         They are of a process that was killed, or the standby refused to let go of them. No other process of this
-        console may be at work.
+        console may be at work. Those of instant recoveries stay: their VMs run without the console.
 
         Raises:
             StandbyUnavailable: the standby refuses.
         """
-        abandoned = [pin for pin in self.listing().pins if pin.is_ours and not pin.is_at_work]
+        abandoned = [pin for pin in self.listing().pins if pin.is_ours and not pin.is_at_work and not _stays(pin)]
         for pin in abandoned:
             self.end(pin.id)
         return len(abandoned)
@@ -227,6 +227,10 @@ class Pins:
         with suppress(FileNotFoundError):
             unlink(self._path(pin_id))
             sync_directory(self._layout.pins)
+
+
+def _stays(pin: Pin) -> bool:
+    return isinstance(pin.purpose, PinPurpose) and pin.purpose.outlives_process
 
 
 def _read(data: bytes, pin_id: str) -> _PinFile:

@@ -63,6 +63,12 @@ class PinPurpose(Word):
     EXPORT = "export"
     OFFER = "disks over NBD"
     RESTORE = "restore"
+    RECOVERY = "instant recovery"
+
+    @property
+    def outlives_process(self) -> bool:
+        """Return whether such a pin is ended by whoever took it only, and stays when their process has ended."""
+        return self is PinPurpose.RECOVERY
 
 
 def pin_purpose_of(text: str) -> PinPurpose | str:

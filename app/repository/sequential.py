@@ -9,7 +9,9 @@ from app.repository.sidebyside import WINDOW, SideBySide
 
 _PIECE_BYTES: Final = 128 * 1024
 _BEGINS_AFTER_BYTES: Final = 512 * 1024
-"""So many bytes in one run are no accident: who reads at random hardly ever pays for what he does not want."""
+_BEGINS_AFTER_REQUESTS: Final = 3
+"""So many bytes and requests in one run are no accident: who reads at random, or with several readers in turn,
+hardly ever pays for what they do not want."""
 
 
 class SequentialAhead:
@@ -23,19 +25,24 @@ class SequentialAhead:
         self._capacity_bytes = capacity_bytes
         self._pieces: Generator[ReadRequest, None, None] | None = None
         self._piece: ReadRequest | None = None
-        self._next_offset = self._run_bytes = 0
+        self._next_offset = self._run_bytes = self._run_requests = 0
 
     def fill(self, request: ReadRequest) -> bool:
         """Fill a request from what was read ahead; False: it was not, and the caller has to."""
         if request.offset != self._next_offset:
             self.stop()
-            self._run_bytes = 0
+            self._begin_run()
         filled = self._pieces is not None and self._fill(request)
         self._next_offset = request.offset + len(request.buffer)
         self._run_bytes += len(request.buffer)
-        if self._pieces is None and self._run_bytes >= _BEGINS_AFTER_BYTES:
+        self._run_requests += 1
+        is_run = self._run_bytes >= _BEGINS_AFTER_BYTES and self._run_requests >= _BEGINS_AFTER_REQUESTS
+        if self._pieces is None and is_run:
             self._pieces = self._beside.in_order(self._requests(self._next_offset))
         return filled
+
+    def _begin_run(self) -> None:
+        self._run_bytes = self._run_requests = 0
 
     def stop(self) -> None:
         """Forget what was read ahead."""
@@ -67,7 +74,7 @@ class SequentialAhead:
                 piece = None
             if piece is None:
                 self.stop()
-                self._run_bytes = 0
+                self._begin_run()
         return piece
 
     def _requests(self, start: int) -> Iterator[ReadRequest]:

@@ -1,6 +1,6 @@
 /* Loads an NFS server through libnfs, many requests at once: what a host of VMs does to it.
  *
- * nfsload URL FILE read|write BYTES DEPTH COUNT sequential|random SPAN [sync]
+ * nfsload URL FILE read|write BYTES DEPTH COUNT sequential|random SPAN SEED [sync]
  *
  * Prints the seconds that COUNT requests of BYTES bytes took, DEPTH of them under way at any time, somewhere below
  * SPAN bytes of the file. With "sync" every write is durable when it is answered (O_SYNC: FILE_SYNC).
@@ -68,7 +68,7 @@ static void next(struct nfs_context *nfs) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 9) return 2;
+    if (argc < 10) return 2;
     struct nfs_context *nfs = nfs_init_context();
     struct nfs_url *url = nfs_parse_url_dir(nfs, argv[1]);
     if (url == NULL || nfs_mount(nfs, url->server, url->path) != 0) fail(nfs, "mount");
@@ -78,8 +78,10 @@ int main(int argc, char **argv) {
     count = strtoull(argv[6], NULL, 10);
     in_order = strcmp(argv[7], "sequential") == 0;
     span = strtoull(argv[8], NULL, 10);
+    state ^= strtoull(argv[9], NULL, 10) * 2654435761ULL;
+    for (int i = 0; i < 20; i++) any();
     int flags = writes ? O_RDWR : O_RDONLY;
-    if (argc > 9) flags |= O_SYNC;
+    if (argc > 10) flags |= O_SYNC;
     if (nfs_open(nfs, argv[2], flags, &file) != 0) fail(nfs, "open");
     data = malloc(bytes);
     for (uint64_t i = 0; i < bytes; i++) data[i] = (char)any();

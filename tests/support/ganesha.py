@@ -24,7 +24,8 @@ NFS_CORE_PARAM {{
 NFSv4 {{ RecoveryRoot = {work}/recovery; Graceless = true; }}
 EXPORT_DEFAULTS {{ SecType = sys; Transports = TCP; Protocols = 3; }}
 EXPORT {{
-  Export_Id = 1; Path = {export}; Pseudo = /export; Access_Type = RO; Squash = {squash}; FSAL {{ Name = VFS; }}
+  Export_Id = 1; Path = {export}; Pseudo = /export; Access_Type = {access}; Squash = {squash};
+  FSAL {{ Name = VFS; }}
 }}
 LOG {{ Default_Log_Level = EVENT; }}
 NFS_KRB5 {{ Active_krb5 = false; }}
@@ -43,13 +44,14 @@ class Ganesha:
     Attributes:
         host: its address.
         export: path of the export, the same as on this machine.
+        here: the address under which the server sees this machine.
     """
 
-    def __init__(self, export: Path, work: Path, *, squashes_root: bool) -> None:
+    def __init__(self, export: Path, work: Path, *, squashes_root: bool, is_writable: bool = False) -> None:
         number = os.getpid() % 60_000
         self.name = f"sf{number}"
         self._cable = f"sfc{number}"
-        self._here = f"10.{199 + number % 5}.{number // 5 // 240}.{number // 5 % 240 + 1}"
+        self.here = f"10.{199 + number % 5}.{number // 5 // 240}.{number // 5 % 240 + 1}"
         self.host = f"10.{204 + number % 5}.{number // 5 // 240}.{number // 5 % 240 + 1}"
         self.export = export
         self._work = work
@@ -57,7 +59,7 @@ class Ganesha:
         work.mkdir(parents=True, exist_ok=True)
         (work / "recovery").mkdir(exist_ok=True)
         squash = "Root_Squash" if squashes_root else "No_Root_Squash"
-        text = _CONFIGURATION.format(work=work, export=export, squash=squash)
+        text = _CONFIGURATION.format(work=work, export=export, squash=squash, access="RW" if is_writable else "RO")
         (work / "ganesha.conf").write_text(text, encoding="utf-8")
         (work / "start.sh").write_text(_START.format(work=work), encoding="utf-8")
 
@@ -67,13 +69,13 @@ class Ganesha:
         for words in (
             f"netns add {name}",
             f"link add {cable} type veth peer name eth0 netns {name}",
-            f"addr add {self._here}/32 dev {cable}",
+            f"addr add {self.here}/32 dev {cable}",
             f"link set {cable} up",
             f"-n {name} addr add {self.host}/32 dev eth0",
             f"-n {name} link set eth0 up",
             f"-n {name} link set lo up",
-            f"route add {self.host}/32 dev {cable} src {self._here}",
-            f"-n {name} route add {self._here}/32 dev eth0",
+            f"route add {self.host}/32 dev {cable} src {self.here}",
+            f"-n {name} route add {self.here}/32 dev eth0",
         ):
             subprocess.run(["ip", *words.split()], check=True, capture_output=True)
 
@@ -114,7 +116,9 @@ class Ganesha:
 
 
 @contextmanager
-def ganesha(export: Path, work: Path, *, squashes_root: bool = False, starts: bool = True) -> Iterator[Ganesha]:
+def ganesha(
+    export: Path, work: Path, *, squashes_root: bool = False, starts: bool = True, is_writable: bool = False
+) -> Iterator[Ganesha]:
     """Run the server for the time of the block; without root's rights the test is skipped.
 
     Args:
@@ -122,10 +126,11 @@ def ganesha(export: Path, work: Path, *, squashes_root: bool = False, starts: bo
         work: where the server keeps its files.
         squashes_root: whether a client's root has no more rights than anybody.
         starts: False leaves that to the test.
+        is_writable: whether clients may write.
     """
     if os.geteuid():
         pytest.skip("a network namespace can be made as root only")
-    server = Ganesha(export, work, squashes_root=squashes_root)
+    server = Ganesha(export, work, squashes_root=squashes_root, is_writable=is_writable)
     try:
         server.lay_cable()
         if starts:

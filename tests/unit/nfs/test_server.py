@@ -427,6 +427,21 @@ def test_many_calls_at_once_are_all_answered(site: Site) -> None:
     assert answered == set(sent)
 
 
+def test_large_reads_go_on_when_as_many_as_may_wait_were_answered(site: Site) -> None:
+    """The next one is sent when one is answered, as a host does: nothing but answers gets the server going again."""
+    client = site.client()
+    file = client.create(client.mount(f"/{SECRET}"), "file")
+    client.write(file, MIB - 1, b"x")
+    body = opaque(file) + struct.pack(">QI", 0, MIB)
+    for _ in range(12):
+        client.send(6, body)
+    for _ in range(40):
+        client.receive()
+        client.send(6, body)
+    for _ in range(12):
+        client.receive()
+
+
 def test_strangers_are_turned_away(tmp_path_factory: pytest.TempPathFactory, site: Site) -> None:
     del tmp_path_factory
     site.server.remove(SECRET)
