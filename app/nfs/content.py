@@ -3,11 +3,12 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from app.core.disks import ReadRequest
 from app.core.durable import sync_directory, unlink
 from app.core.nfs3 import Status
 from app.core.positioned import PositionedFile
@@ -46,6 +47,14 @@ class FileContent(Protocol):
 
         Raises:
             NfsError: that cannot be read.
+        """
+        ...
+
+    def read_together(self, requests: Sequence[ReadRequest]) -> None:
+        """Fill several buffers; they lie within the file.
+
+        Raises:
+            NfsError: one of them cannot be read.
         """
         ...
 
@@ -179,6 +188,11 @@ class PlainFile:
         except OSError as error:
             raise refusal_of(error) from error
         view[done:] = bytes(len(view) - done)  # it was cut meanwhile
+
+    def read_together(self, requests: Sequence[ReadRequest]) -> None:
+        """Do :meth:`FileContent.read_together`."""
+        for request in requests:
+            self.read_into(request.offset, request.buffer)
 
     def write(self, offset: int, data: memoryview) -> None:
         """Do :meth:`FileContent.write`."""

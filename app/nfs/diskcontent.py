@@ -1,9 +1,10 @@
 """A disk of a restore point as a file of a volume: what is read and written goes to its overlay."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from app.core.disks import ReadRequest
 from app.core.nfs3 import Status
 from app.domain.errors import OperationalError, StandbyUnavailable
 from app.nfs.errors import NfsError
@@ -45,6 +46,11 @@ class DiskContent:
         """Do :meth:`app.nfs.content.FileContent.read_into`."""
         with _refusals():
             self.disk.read_into(offset, view)
+
+    def read_together(self, requests: Sequence[ReadRequest]) -> None:
+        """Do :meth:`app.nfs.content.FileContent.read_together`."""
+        with _refusals():
+            self.disk.read_many_into(requests)
 
     def write(self, offset: int, data: memoryview) -> None:
         """Do :meth:`app.nfs.content.FileContent.write`; the disk does not grow."""

@@ -3,6 +3,7 @@
 import struct
 from typing import Final
 
+from app.core.disks import ReadRequest
 from app.core.nfs3 import MOST_HANDLE_BYTES, Stability, Status
 from app.core.xdr import XdrDecoder, XdrError, padding
 from app.nfs.errors import NfsError
@@ -58,9 +59,8 @@ class Transfers:
         if not count or (count <= _INLINE_BYTES and content.read_now(offset, view)):
             finish()
             return
-        self._workers.run(
-            lambda: content.read_into(offset, view), finish, lambda status: answer(refused(status, place))
-        )
+        request = ReadRequest(offset, view)
+        self._workers.read(content, request, finish, lambda status: answer(refused(status, place)))
 
     def write(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer WRITE, when the bytes are as durable as was asked for."""

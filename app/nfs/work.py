@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
+from app.core.disks import ReadRequest
 from app.core.nfs3 import Status
 from app.domain.errors import OperationalError, StandbyUnavailable
 from app.nfs.content import FileContent
@@ -16,6 +18,10 @@ _log = logging.getLogger(__name__)
 
 _THREADS: Final = 4
 _SYNC_THREADS: Final = 4
+_SMALL_BYTES: Final = 64 << 10
+_MOST_TOGETHER: Final = 8
+_BATCHES: Final = 2
+"""Into so many parts the small reads of a turn are divided: more threads only wait for each other."""
 Result = TypeVar("Result")
 Failed = Callable[[Status], None]
 
@@ -35,6 +41,27 @@ def status_of(error: BaseException) -> Status:
     return Status.IO
 
 
+@dataclass(slots=True)
+class _Read:
+    content: FileContent
+    request: ReadRequest
+    done: Callable[[None], None]
+    failed: Failed
+
+
+def _fill(content: FileContent, batch: list[_Read]) -> list[tuple[_Read, Status]]:
+    """Fill some buffers together; where that fails each by itself, so that each gets its own outcome."""
+    try:
+        content.read_together([read.request for read in batch])
+    except NfsError as error:
+        if len(batch) == 1:
+            return [(batch[0], error.status)]
+        return [outcome for read in batch for outcome in _fill(content, [read])]
+    except Exception as error:  # noqa: BLE001 - a bug ends these reads, not the server; it is logged
+        return [(read, status_of(error)) for read in batch]
+    return [(read, Status.OK) for read in batch]
+
+
 class Workers:
     """Runs what may wait. Thread: the event loop's, which also gets the results; the work has its own threads."""
 
@@ -42,6 +69,7 @@ class Workers:
         self._loop = loop
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="nfs-work")
         self._syncs = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="nfs-sync")
+        self._reads: list[_Read] = []
         self._waiting: dict[FileContent, list[Callable[[Status], None]]] = {}
         self._syncing: dict[FileContent, list[Callable[[Status], None]]] = {}
 
@@ -58,6 +86,34 @@ class Workers:
                 self._loop.call_soon_threadsafe(failed, status_of(error))
         except RuntimeError:  # the loop has ended, and with it the connection that wanted to know
             return
+
+    def read(
+        self, content: FileContent, request: ReadRequest, done: Callable[[None], None], failed: Failed
+    ) -> None:
+        """Fill a buffer; those that come in one turn of the loop are filled together, which costs less."""
+        if not self._reads:
+            self._loop.call_soon(self._read_together)
+        self._reads.append(_Read(content, request, done, failed))
+
+    def _read_together(self) -> None:
+        reads, self._reads = self._reads, []
+        by_content: dict[FileContent, list[_Read]] = {}
+        for read in reads:
+            by_content.setdefault(read.content, []).append(read)
+        for content, wanted in by_content.items():
+            small = [read for read in wanted if len(read.request.buffer) <= _SMALL_BYTES]
+            large = [read for read in wanted if len(read.request.buffer) > _SMALL_BYTES]
+            each = max(1, min(_MOST_TOGETHER, -(-len(small) // _BATCHES)))
+            batches = [small[start : start + each] for start in range(0, len(small), each)]
+            for batch in (*batches, *([read] for read in large)):
+                self.run(partial(_fill, content, batch), self._read_done, lambda _status: None)
+
+    def _read_done(self, outcomes: list[tuple["_Read", Status]]) -> None:
+        for read, status in outcomes:
+            if status is Status.OK:
+                read.done(None)
+            else:
+                read.failed(status)
 
     def sync(self, content: FileContent, done: Callable[[Status], None]) -> None:
         """Call ``done`` when all that was written to a file before this is durable, or cannot be made so."""

@@ -1,9 +1,9 @@
 /* Loads an NFS server through libnfs, many requests at once: what a host of VMs does to it.
  *
- * nfsload URL FILE read|write BYTES DEPTH COUNT sequential|random SPAN SEED [sync]
+ * nfsload URL FILE read|write BYTES DEPTH COUNT sequential|random FIRST SPAN SEED [sync]
  *
- * Prints the seconds that COUNT requests of BYTES bytes took, DEPTH of them under way at any time, somewhere below
- * SPAN bytes of the file. With "sync" every write is durable when it is answered (O_SYNC: FILE_SYNC).
+ * Prints the seconds that COUNT requests of BYTES bytes took, DEPTH of them under way at any time, somewhere in the
+ * SPAN bytes of the file that begin at FIRST. With "sync" every write is durable when it is answered (O_SYNC: FILE_SYNC).
  * The few declarations stand here, so that the library's headers need not be installed.
  */
 #include <errno.h>
@@ -31,7 +31,7 @@ extern int nfs_service(struct nfs_context *, int);
 extern char *nfs_get_error(struct nfs_context *);
 
 static struct nfsfh *file;
-static uint64_t bytes, span, sent, done, count, state = 88172645463325252ULL;
+static uint64_t bytes, first, span, sent, done, count, state = 88172645463325252ULL;
 static int writes, in_order;
 static char *data;
 
@@ -59,7 +59,7 @@ static void answered(int result, struct nfs_context *nfs, void *answer, void *pr
 static void next(struct nfs_context *nfs) {
     if (sent == count) return;
     uint64_t blocks = span / bytes;
-    uint64_t at = (in_order ? sent % blocks : any() % blocks) * bytes;
+    uint64_t at = first + (in_order ? sent % blocks : any() % blocks) * bytes;
     sent++;
     if (writes) memcpy(data, &sent, sizeof sent);
     int refused = writes ? nfs_pwrite_async(nfs, file, at, bytes, data, answered, NULL)
@@ -68,7 +68,7 @@ static void next(struct nfs_context *nfs) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 10) return 2;
+    if (argc < 11) return 2;
     struct nfs_context *nfs = nfs_init_context();
     struct nfs_url *url = nfs_parse_url_dir(nfs, argv[1]);
     if (url == NULL || nfs_mount(nfs, url->server, url->path) != 0) fail(nfs, "mount");
@@ -77,11 +77,12 @@ int main(int argc, char **argv) {
     uint64_t depth = strtoull(argv[5], NULL, 10);
     count = strtoull(argv[6], NULL, 10);
     in_order = strcmp(argv[7], "sequential") == 0;
-    span = strtoull(argv[8], NULL, 10);
-    state ^= strtoull(argv[9], NULL, 10) * 2654435761ULL;
+    first = strtoull(argv[8], NULL, 10);
+    span = strtoull(argv[9], NULL, 10);
+    state ^= strtoull(argv[10], NULL, 10) * 2654435761ULL;
     for (int i = 0; i < 20; i++) any();
     int flags = writes ? O_RDWR : O_RDONLY;
-    if (argc > 10) flags |= O_SYNC;
+    if (argc > 11) flags |= O_SYNC;
     if (nfs_open(nfs, argv[2], flags, &file) != 0) fail(nfs, "open");
     data = malloc(bytes);
     for (uint64_t i = 0; i < bytes; i++) data[i] = (char)any();
