@@ -428,7 +428,7 @@ def test_many_calls_at_once_are_all_answered(site: Site) -> None:
 
 
 def test_large_reads_go_on_when_as_many_as_may_wait_were_answered(site: Site) -> None:
-    """The next one is sent when one is answered, as a host does: nothing but answers gets the server going again."""
+    """The next is sent when one is answered, as a host does: nothing but answers gets the server going again."""
     client = site.client()
     file = client.create(client.mount(f"/{SECRET}"), "file")
     client.write(file, MIB - 1, b"x")
