@@ -14,7 +14,7 @@ from app.nfs.names import Node
 from app.nfs.places import Caller, Place, Places
 from app.nfs.queries import taken_name
 from app.nfs.reply import Answer, attributes_after, changed
-from app.nfs.volume import Exclusive, Volume
+from app.nfs.volumechanges import Exclusive, VolumeChanges
 from app.nfs.work import Workers
 
 _NOTHING_BEFORE: Final = NOT_SAID
@@ -36,7 +36,7 @@ class Changes:
         def work() -> bytes:
             if guard is not None and not is_guarded(guard, place.volume.attributes(place.node)):
                 raise NfsError(Status.NOT_SYNC)
-            place.volume.set_attributes(place.node, wanted)
+            place.volume.changes.set_attributes(place.node, wanted)
             return changed(Status.OK, place)
 
         self._do(work, lambda status: changed(status, place), answer)
@@ -55,7 +55,7 @@ class Changes:
             wanted = WantedAttributes.decode(decoder)
 
         def work() -> bytes:
-            made = folder.volume.create(
+            made = folder.volume.changes.create(
                 folder.node, name, wanted, how=exclusive, is_guarded=mode == CreateMode.GUARDED
             )
             return _made(folder, made)
@@ -69,30 +69,30 @@ class Changes:
         name, wanted = taken_name(decoder), WantedAttributes.decode(decoder)
 
         def work() -> bytes:
-            return _made(folder, folder.volume.make_folder(folder.node, name, wanted))
+            return _made(folder, folder.volume.changes.make_folder(folder.node, name, wanted))
 
         self._do(work, lambda status: changed(status, folder), answer)
 
     def remove(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer REMOVE."""
-        self._take_away(caller, arguments, Volume.remove, answer)
+        self._take_away(caller, arguments, VolumeChanges.remove, answer)
 
     def rmdir(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer RMDIR."""
-        self._take_away(caller, arguments, Volume.remove_folder, answer)
+        self._take_away(caller, arguments, VolumeChanges.remove_folder, answer)
 
     def _take_away(
         self,
         caller: Caller,
         arguments: memoryview,
-        remove: Callable[[Volume, Node, bytes], None],
+        remove: Callable[[VolumeChanges, Node, bytes], None],
         answer: Answer,
     ) -> None:
         decoder = XdrDecoder(arguments)
         folder, name = self._place(caller, decoder), taken_name(decoder)
 
         def work() -> bytes:
-            remove(folder.volume, folder.node, name)
+            remove(folder.volume.changes, folder.node, name)
             return changed(Status.OK, folder)
 
         self._do(work, lambda status: changed(status, folder), answer)
@@ -109,7 +109,7 @@ class Changes:
         def work() -> bytes:
             if folder.volume is not target.volume:
                 raise NfsError(Status.XDEV)
-            folder.volume.rename(folder.node, name, target.node, to_name)
+            folder.volume.changes.rename(folder.node, name, target.node, to_name)
             return both(Status.OK)
 
         self._do(work, both, answer)

@@ -38,6 +38,11 @@ class FileContent(Protocol):
         """When it was written last, since 1970; from memory, and another one after every write."""
         ...
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a sync has failed: then nothing is taken any more before the file is opened again."""
+        ...
+
     def read_now(self, offset: int, view: memoryview) -> bool:
         """Fill a buffer where that needs no waiting; return whether it was filled. It lies within the file."""
         ...
@@ -171,6 +176,11 @@ class PlainFile:
     def written_at_ns(self) -> int:
         """Do :attr:`FileContent.written_at_ns`."""
         return self._written_at_ns
+
+    @property
+    def has_failed(self) -> bool:
+        """Do :attr:`FileContent.has_failed`."""
+        return self._failed is not None
 
     def read_now(self, offset: int, view: memoryview) -> bool:
         """Do :meth:`FileContent.read_now`: where Linux can say that the bytes are in memory."""

@@ -19,8 +19,7 @@ class DiskContent:
         self.disk = disk
         self._now_ns = now_ns
         self._written_at_ns = now_ns()
-        self.has_failed = False
-        """Whether a sync has failed: then nothing is taken any more before the overlay is opened again."""
+        self._has_failed = False
 
     @property
     def size_bytes(self) -> int:
@@ -36,6 +35,11 @@ class DiskContent:
     def written_at_ns(self) -> int:
         """When it was written last; the start of the server where that was before it."""
         return self._written_at_ns
+
+    @property
+    def has_failed(self) -> bool:
+        """Do :attr:`app.nfs.content.FileContent.has_failed`."""
+        return self._has_failed
 
     def read_now(self, offset: int, view: memoryview) -> bool:
         """Do :meth:`app.nfs.content.FileContent.read_now`."""
@@ -71,7 +75,7 @@ class DiskContent:
             with _refusals():
                 self.disk.sync()
         except NfsError:
-            self.has_failed = True
+            self._has_failed = True
             raise
 
     def close(self) -> None:

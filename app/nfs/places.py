@@ -6,7 +6,8 @@ from typing import Final
 from app.core.nfs3 import Status
 from app.nfs.errors import NfsError
 from app.nfs.names import Node
-from app.nfs.volume import GENERATION_BYTES, HANDLE_BYTES, Volume
+from app.nfs.tree import GENERATION_BYTES
+from app.nfs.volume import HANDLE_BYTES, Volume
 
 __all__ = ["HANDLE_BYTES", "Caller", "Place", "Places"]
 

@@ -182,7 +182,7 @@ class Serving:
         stack.callback(volume.close)
         for disk in export.disks:
             *folders, name = disk.path.split("/")
-            volume.add_disk(volume.folders(folders), name.encode(), str(disk.key))
+            volume.changes.add_disk(volume.changes.folders(folders), name.encode(), str(disk.key))
         return _Served(export, stack, volume, tuple(contents.values()))
 
     def _disk(self, export: Export, source: Source, key: int) -> DiskContent:
@@ -255,9 +255,9 @@ class Serving:
         )
 
     def has_failed(self) -> bool:
-        """Return whether a disk takes nothing any more until it is opened again."""
+        """Return whether a file takes nothing any more until it is opened again."""
         with self._lock:
-            return any(content.has_failed for served in self._served.values() for content in served.disks)
+            return any(served.volume.has_failed for served in self._served.values())
 
     def close(self) -> None:
         """Serve nothing any more."""
