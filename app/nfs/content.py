@@ -21,7 +21,7 @@ LARGEST_FILE_BYTES: Final = 1 << 62
 
 
 class FileContent(Protocol):
-    """The bytes of a file. Thread: any, several at once. Every method but :meth:`read_now` may wait for a disk."""
+    """The bytes of a file. Thread: any, several at once. Those that do not say so may wait for a disk."""
 
     @property
     def size_bytes(self) -> int:
@@ -60,6 +60,14 @@ class FileContent(Protocol):
 
         Raises:
             NfsError: one of them cannot be read.
+        """
+        ...
+
+    def write_now(self, offset: int, data: memoryview) -> bool:
+        """Do :meth:`write` where that needs no waiting; return whether it was done.
+
+        Raises:
+            NfsError: it cannot be written.
         """
         ...
 
@@ -203,6 +211,11 @@ class PlainFile:
         """Do :meth:`FileContent.read_together`."""
         for request in requests:
             self.read_into(request.offset, request.buffer)
+
+    def write_now(self, offset: int, data: memoryview) -> bool:
+        """Do :meth:`FileContent.write_now`: what is written waits in memory for its sync."""
+        self.write(offset, data)
+        return True
 
     def write(self, offset: int, data: memoryview) -> None:
         """Do :meth:`FileContent.write`."""

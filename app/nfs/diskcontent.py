@@ -56,12 +56,27 @@ class DiskContent:
         with _refusals():
             self.disk.read_many_into(requests)
 
+    def write_now(self, offset: int, data: memoryview) -> bool:
+        """Do :meth:`app.nfs.content.FileContent.write_now`."""
+        self._check_end(offset + len(data))
+        with _refusals():
+            is_done = self.disk.write_now(offset, data)
+        if is_done:
+            self._note_writing()
+        return is_done
+
     def write(self, offset: int, data: memoryview) -> None:
         """Do :meth:`app.nfs.content.FileContent.write`; the disk does not grow."""
-        if offset + len(data) > self.disk.capacity_bytes:
-            raise NfsError(Status.FBIG, "beyond the end of the disk")
+        self._check_end(offset + len(data))
         with _refusals():
             self.disk.write(offset, data)
+        self._note_writing()
+
+    def _check_end(self, end: int) -> None:
+        if end > self.disk.capacity_bytes:
+            raise NfsError(Status.FBIG, "beyond the end of the disk")
+
+    def _note_writing(self) -> None:
         self._written_at_ns = max(self._now_ns(), self._written_at_ns + 1)
 
     def resize(self, size_bytes: int) -> None:

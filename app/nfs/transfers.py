@@ -86,8 +86,7 @@ class Transfers:
 
         if not count:
             done(Status.OK)
-        elif count <= _INLINE_BYTES:
-            content.write(offset, data)
+        elif count <= _INLINE_BYTES and content.write_now(offset, data):
             written()
         else:
             kept = memoryview(bytes(data))  # what was received is overwritten by what comes next

@@ -61,13 +61,14 @@ class OverlayMachine(RuleBasedStateMachine):
         assert self.disk is not None
         return self.disk
 
-    @rule(place=_PLACES, size=_SIZES, fill=_FILLS, aligned=st.booleans())
-    def write(self, place: int, size: int, fill: str, aligned: bool) -> None:
+    @rule(place=_PLACES, size=_SIZES, fill=_FILLS, aligned=st.booleans(), at_once=st.booleans())
+    def write(self, place: int, size: int, fill: str, aligned: bool, at_once: bool) -> None:
         offset = place % len(self.model)
         offset = offset // GRAIN * GRAIN if aligned else offset
         data = bytes_of(fill, min(size, len(self.model) - offset), self.number)
         self.number += 1
-        self.opened.write(offset, memoryview(data))
+        if not at_once or not self.opened.write_now(offset, memoryview(data)):
+            self.opened.write(offset, memoryview(data))
         self.model[offset : offset + len(data)] = data
         self.written.append(Extent(offset, len(data)))
 

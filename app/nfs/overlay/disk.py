@@ -132,6 +132,30 @@ class OverlayDisk:
             self._write_piece(offset, view[:length])
             offset, view = offset + length, view[length:]
 
+    def write_now(self, offset: int, data: Buffer) -> bool:
+        """Do :meth:`write` where that needs no waiting for a disk or another thread; return whether it was done.
+
+        That is so for whole grains, at most a record, while the newest segment has room and the log is short.
+
+        Raises:
+            OverlayFull, OverlayUnavailable: as :meth:`write` does.
+            ValueError: the range reaches beyond the capacity.
+        """
+        view = memoryview(data)
+        self._check(offset, len(view))
+        if offset % GRAIN_BYTES or len(view) % GRAIN_BYTES or not 0 < len(view) <= self._piece_bytes:
+            return False
+        if self._compactor.is_pressing or not self._store.writing.acquire(blocking=False):
+            return False
+        try:
+            first = offset // GRAIN_BYTES
+            if self._is_closed or not self._store.can_put_now(first, len(view)):
+                return False
+            self._put(first, view)
+        finally:
+            self._store.writing.release()
+        return True
+
     def _write_piece(self, offset: int, view: memoryview) -> None:
         if self._compactor.is_pressing:
             self._help_compaction()

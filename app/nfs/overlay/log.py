@@ -112,6 +112,11 @@ class Log:
                 f"an earlier failure left it unknown what is durable: {self._failure}"
             ) from self._failure
 
+    def has_room(self, payload_bytes: int) -> bool:
+        """Return whether a record fits into the newest segment, so that none has to be begun."""
+        tail = self._tail
+        return tail is not None and self._fits(tail, RecordKind.DATA, RECORD_HEADER_BYTES + payload_bytes)
+
     # --- appending -----------------------------------------------------------------------------------------------
 
     def append(self, kind: RecordKind, offset: int, length_bytes: int, payload: Buffer = b"") -> tuple[int, int]:

@@ -112,6 +112,13 @@ class GrainStore:
 
     # --- changing: the caller holds ``writing`` ------------------------------------------------------------------
 
+    def can_put_now(self, first: int, payload_bytes: int) -> bool:
+        """Return whether :meth:`put` needs no file but the newest segment; the caller holds ``writing``."""
+        return (
+            self.log.has_room(payload_bytes)
+            and self.positions_now(first, payload_bytes // GRAIN_BYTES) is not None
+        )
+
     def put(self, first: int, payload: Buffer) -> None:
         """Store whole grains.
 

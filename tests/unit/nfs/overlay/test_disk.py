@@ -283,3 +283,21 @@ def test_limits_that_do_not_fit_are_refused(wrong: dict[str, int]) -> None:
 def test_a_disk_without_bytes_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="positive capacity"):
         OverlayDisk(opener(), 0, folder)
+
+
+def test_what_needs_waiting_is_not_written_at_once(folder: Path) -> None:
+    with open_overlay(folder) as disk:
+        assert not disk.write_now(0, grain(1)), "a segment has to be begun first"
+        disk.write(0, grain(1))
+        assert disk.write_now(GRAIN, grain(2))
+        assert read(disk, 0, 2 * GRAIN) == grain(1) + grain(2)
+        assert not disk.write_now(10, b"a part of a grain"), "the rest of it has to be read"
+        assert not disk.write_now(0, b"")
+        taken = 0
+        while disk.write_now(0, grain(3)):
+            taken += 1
+        assert 0 < taken < SMALL.segment_bytes // GRAIN, "the segment is full"
+        disk.write(0, grain(4))
+        assert disk.write_now(0, grain(5)), "there is another one"
+        with pytest.raises(ValueError, match="beyond the disk"):
+            disk.write_now(CAPACITY - 1, b"xy")
