@@ -4,7 +4,7 @@ Ids are never used twice, so that a handle means one file for ever; so does the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, Self
@@ -65,6 +65,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     generation: bytes
     next_id: int
     nodes: list[Node]
+    is_prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Names:
     next_id: int
     nodes: Mapping[int, Node]
     children: Mapping[int, Mapping[bytes, int]] = field(repr=False)
+    is_prepared: bool = False
+    """Whether everything was put there that is to be there before a host comes."""
 
     @classmethod
     def new(cls, generation: bytes, now_ns: int) -> Self:
@@ -110,12 +113,12 @@ class Names:
         """Return them with a node that is new, or is changed but for its name and place."""
         nodes = {**self.nodes, node.id: node}
         if node.id in self.nodes:
-            return Names(self.generation, self.next_id, nodes, self.children)
+            return replace(self, nodes=nodes)
         children = dict(self.children)
         children[node.parent] = {**children[node.parent], node.name: node.id}
         if node.content == Content.FOLDER:
             children[node.id] = {}
-        return Names(self.generation, max(self.next_id, node.id + 1), nodes, children)
+        return replace(self, next_id=max(self.next_id, node.id + 1), nodes=nodes, children=children)
 
     def without(self, node: int) -> "Names":
         """Return them without a file or an empty folder."""
@@ -123,7 +126,7 @@ class Names:
         nodes = {number: kept for number, kept in self.nodes.items() if number != node}
         children = {number: names for number, names in self.children.items() if number != node}
         children[gone.parent] = {name: number for name, number in children[gone.parent].items() if number != node}
-        return Names(self.generation, self.next_id, nodes, children)
+        return replace(self, nodes=nodes, children=children)
 
     def with_moved(self, node: int, folder: int, name: bytes, now_ns: int) -> "Names":
         """Return them with a node in another place; what was there before is gone."""
@@ -136,7 +139,11 @@ class Names:
             kept: number for kept, number in children[before.parent].items() if number != node
         }
         children[folder] = {**children[folder], name: node}
-        return Names(self.generation, self.next_id, {**others.nodes, node: moved}, children)
+        return replace(others, nodes={**others.nodes, node: moved}, children=children)
+
+    def prepared(self) -> "Names":
+        """Return them as complete."""
+        return replace(self, is_prepared=True)
 
     def touched(self, folder: int, now_ns: int) -> "Names":
         """Return them with a folder that was changed now; its time is another one than before in any case."""
@@ -146,7 +153,9 @@ class Names:
 
     def encode(self) -> bytes:
         """Return what is stored of them."""
-        body = msgspec.msgpack.encode(_Stored(self.generation, self.next_id, list(self.nodes.values())))
+        body = msgspec.msgpack.encode(
+            _Stored(self.generation, self.next_id, list(self.nodes.values()), self.is_prepared)
+        )
         return _MAGIC + blake3(body).digest() + body
 
     @classmethod
@@ -174,7 +183,7 @@ class Names:
                 children[node.parent][node.name] = node.id
         if ROOT not in nodes or stored.next_id <= max(nodes):
             raise NamesDamaged("there is no root")
-        return cls(stored.generation, stored.next_id, nodes, children)
+        return cls(stored.generation, stored.next_id, nodes, children, stored.is_prepared)
 
 
 class NameFile:

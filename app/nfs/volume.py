@@ -75,6 +75,11 @@ class Volume:
         return self._tree.folder
 
     @property
+    def is_new(self) -> bool:
+        """Whether it was never complete: what a host finds there first may still be missing."""
+        return not self._tree.names.is_prepared
+
+    @property
     def has_failed(self) -> bool:
         """Whether a file takes nothing any more before the volume is opened again."""
         return any(content.has_failed for content in tuple(self._tree.contents.values()))

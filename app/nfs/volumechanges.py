@@ -98,6 +98,15 @@ class VolumeChanges:
             there = self._tree.there(folder, name)
             return there or self._made(folder, name, Content.FILE, WantedAttributes(), data=data)
 
+    def end_preparation(self) -> None:
+        """Note that everything is there; from then on it is the host's.
+
+        Raises:
+            NfsError: the system refused.
+        """
+        with self._tree.lock:
+            self._tree.commit_or_refuse(self._tree.names.prepared())
+
     def _made(
         self,
         folder: Node,

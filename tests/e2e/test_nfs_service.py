@@ -168,6 +168,26 @@ def test_kills_under_a_writing_client_lose_no_acknowledged_write_and_invent_none
     assert len(durable) > 20
 
 
+def test_what_a_host_does_with_the_names_outlasts_a_restart(lab: ServiceLab) -> None:
+    """Files that were put there once are not put there again, and a disk is found under the name it has now."""
+    with lab.running() as service:
+        client = lab.client()
+        folder = client.lookup(client.mount(f"/{lab.export.name}"), "web-01")
+        vmx = client.lookup(folder, "web-01.vmx")
+        assert client.read(vmx, 0, 100)[0] == b'displayName = "web-01"'
+        disk = client.lookup(folder, "web-01-flat.vmdk")
+        client.remove(folder, "web-01.vmx")
+        client.create(folder, ".lck-0300")
+        client.rename(folder, "web-01-flat.vmdk", folder, "renamed-flat.vmdk")
+        client.write(disk, 0, b"before")
+        service.stop()
+        service.look()
+        client = lab.client()
+        assert {name for name, _ in client.names(folder)} == {".lck-0300", "renamed-flat.vmdk"}
+        assert client.lookup(folder, "renamed-flat.vmdk") == disk
+        assert client.read(disk, 0, 6)[0] == b"before"
+
+
 def test_nothing_listens_when_nothing_is_served(lab: ServiceLab) -> None:
     with lab.running() as service:
         lab.client().mount(f"/{lab.export.name}")

@@ -13,6 +13,7 @@ from app.nfs.service import (
     ExportFolder,
     NfsService,
     ServedDisk,
+    ServedFile,
     ServingRow,
     new_export_id,
     new_export_name,
@@ -68,6 +69,7 @@ class ServiceLab:
             point=self.point,
             folder=str(root / "recoveries" / "one"),
             disks=(ServedDisk(key=2000, path=DISK),),
+            files=(ServedFile(path="web-01/web-01.vmx", data=b'displayName = "web-01"'),),
         )
 
     def service(self) -> NfsService:

@@ -9,7 +9,7 @@ Keys of encrypted repositories are handed over by the engine, and are in the pro
 has handed them over, such a recovery waits.
 """
 
-from app.nfs.service.exports import Export, ExportFolder, ServedDisk, new_export_id, new_export_name
+from app.nfs.service.exports import Export, ExportFolder, ServedDisk, ServedFile, new_export_id, new_export_name
 from app.nfs.service.process import NfsService, NfsServiceDidNotStart
 from app.nfs.service.running import EXPORTS_FOLDER, run_service
 from app.nfs.service.serving import KeyMissing, ServingRow, ServingState, Source
@@ -22,6 +22,7 @@ __all__ = [
     "NfsService",
     "NfsServiceDidNotStart",
     "ServedDisk",
+    "ServedFile",
     "ServingRow",
     "ServingState",
     "Source",

@@ -14,7 +14,7 @@ from app.core.privatefiles import make_private_folder
 
 _FORMAT: Final = 1
 _SUFFIX: Final = ".json"
-_LONGEST_BYTES: Final = 1 << 20
+_LONGEST_BYTES: Final = 16 << 20
 _SECRET_BYTES: Final = 16
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -25,6 +25,17 @@ class ServedDisk(msgspec.Struct, frozen=True, kw_only=True):
     key: int
     path: str
     """Below the volume, with forward slashes; its folders are made."""
+
+
+class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A small file that a host finds beside the disks: the VM's configuration, a descriptor, the firmware's memory.
+
+    It is made once, when the volume is new, and is the host's from then on.
+    """
+
+    path: str
+    """Below the volume, with forward slashes; its folders are made."""
+    data: bytes
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +57,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Where names, files and overlays are kept, at the standby."""
     disks: tuple[ServedDisk, ...]
+    files: tuple[ServedFile, ...] = ()
 
     def __repr__(self) -> str:
         return f"Export(id={self.id!r}, point={self.point!r}, clients={self.clients!r}, name=…)"

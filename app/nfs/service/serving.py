@@ -180,10 +180,21 @@ class Serving:
         clients = frozenset(export.clients)
         volume = Volume(folder, clients=clients, disks=dict(contents), files=self._files)
         stack.callback(volume.close)
+        self._name(export, volume)
+        return _Served(export, stack, volume, tuple(contents.values()))
+
+    def _name(self, export: Export, volume: Volume) -> None:
+        """Give disks and files their names; what a host has removed or renamed meanwhile stays so."""
+        changes = volume.changes
+        if not volume.is_new:
+            return
+        for file in export.files:
+            *folders, name = file.path.split("/")
+            changes.add_file(changes.folders(folders), name.encode(), file.data)
         for disk in export.disks:
             *folders, name = disk.path.split("/")
-            volume.changes.add_disk(volume.changes.folders(folders), name.encode(), str(disk.key))
-        return _Served(export, stack, volume, tuple(contents.values()))
+            changes.add_disk(changes.folders(folders), name.encode(), str(disk.key))
+        changes.end_preparation()
 
     def _disk(self, export: Export, source: Source, key: int) -> DiskContent:
         open_disk = partial(source.open_disk, key)
