@@ -28,7 +28,7 @@ class ServedDisk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A small file that a host finds beside the disks: the VM's configuration, a descriptor, the firmware's memory.
+    """A small file that a host finds beside the disks: configuration, a descriptor, the firmware's memory.
 
     It is made once, when the volume is new, and is the host's from then on.
     """
