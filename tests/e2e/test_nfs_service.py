@@ -25,7 +25,7 @@ from tests.unit.repository.helpers import collect_garbage, random_bytes, read_ba
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 MIB = 1 << 20
 STARTED_AGAIN = "the NFS service does not answer and is started again"
-KILLS = int(os.environ.get("STANDFAST_NFS_KILLS", "12"))
+KILLS = int(os.environ.get("STANDFAST_NFS_KILLS", "8"))
 
 
 @pytest.fixture
