@@ -12,7 +12,7 @@ from app.core.streams import FAILED, guarded, say
 if TYPE_CHECKING:
     from app.paths import Folders
 
-USAGE, NO_ENGINE = 2, 3
+USAGE = 2
 _INTERRUPTED = 130
 
 

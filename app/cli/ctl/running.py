@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from importlib import import_module
 
-from app.cli.ctl.command import NO_ENGINE
 from app.cli.ctl.screen import Screen
 from app.contract.client import attach
 from app.contract.door import Door
@@ -12,6 +11,8 @@ from app.contract.errors import EngineAway
 from app.core.streams import FAILED
 from app.domain.errors import OperationalError
 from app.paths import Folders, find_folders
+
+NO_ENGINE = 3
 
 
 def run_chosen(chosen: Namespace, folders: Folders | None) -> int:
