@@ -229,8 +229,11 @@ class DeletionPreview:
     point_count: int
     freed_bytes: int
     """What garbage collection frees at most after :attr:`kept_days`; other points may hold a part of it."""
-    blocked_by: tuple[str, ...]
-    """Names of tasks that use the points right now; deletion with data is refused while there are any."""
+    blocked_by: tuple[Message, ...]
+    """Tasks and pins that use the points right now; deletion with data is refused while there are any.
+
+    Pins of a repository that cannot be opened are not among them.
+    """
     kept_days: int = 7
     """So long deleted points stay in the trash, can be taken back and take up their space."""
 

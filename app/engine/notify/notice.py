@@ -27,7 +27,7 @@ class Failure:
     def line(self) -> str:
         """Return it as one line."""
         rule = f" ({self.record.rule_name})" if self.record.rule_name else ""
-        return visible(f"{self.record.kind.value} of {self.record.vm_name}{rule}: {self.error.message}")
+        return visible(f"{self.record.kind.said()} of {self.record.vm_name}{rule}: {self.error.message}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Notice:
         if self.kind is NoticeKind.DIGEST:
             return f"Standfast: {self.succeeded} tasks completed, {self.failed} failed"
         record = self.failures[0].record
-        return visible(f"Standfast: {record.kind.value} of {record.vm_name} failed")
+        return visible(f"Standfast: {record.kind.said()} of {record.vm_name} failed")
 
     @property
     def text(self) -> str:
@@ -75,7 +75,7 @@ def _details(failure: Failure) -> list[str]:
     facts = (
         f"VM:     {record.vm_name}",
         f"Rule:   {record.rule_name}",
-        f"Task:   {record.kind.value} {record.id}",
+        f"Task:   {record.kind.said()} {record.id}",
         f"Ended:  {ended}",
         f"Reason: {error.message} ({error.code})",
         f"Remedy: {error.hint}",

@@ -11,7 +11,7 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.events import RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.messages import listed
+from app.domain.messages import Message, listed
 from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import normal_target_path
@@ -22,7 +22,7 @@ from app.engine.errors import RequestRefused
 from app.engine.history.ports import FigureStore
 from app.engine.log.journal import Journal, SubjectLog
 from app.engine.ports import RuleStore
-from app.engine.reasons import NO_VM_NAMED
+from app.engine.reasons import NO_VM_NAMED, PIN_USES, TASK_USES
 from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, rule_of
 from app.engine.rules.errors import (
     LastVmOfRule,
@@ -199,7 +199,7 @@ class RuleEditor:
             point_count=len(points),
             freed_bytes=sum(entry.point.stored_bytes for entry in points),
             kept_days=GarbageCollectionPolicy().grace.days,
-            blocked_by=tuple(_title(task) for task in self._users(known, points)),
+            blocked_by=self._blockers(known, points),
         )
 
     def delete(self, rule: RuleId, *, delete_data: bool) -> None:
@@ -253,7 +253,7 @@ class RuleEditor:
         ids = [vm.vm for vm in vms]
         users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
         if users:
-            raise RuleInUse(rule=rule.name, tasks=", ".join(_title(task) for task in users))
+            raise RuleInUse(rule=rule.name, tasks=listed(_told(task) for task in users))
         if delete_data:
             self._rule_points.refuse_pinned(rule, self._rule_points.of_vms(rule, ids))
         stopped = set(self._stop(rule, vms))
@@ -261,6 +261,18 @@ class RuleEditor:
             raise StillStopping(rule=rule.name)
         # Looked at again: a backup that could not be stopped any more has made one point more.
         return self._rule_points.of_vms(rule, ids) if delete_data else ()
+
+    def _blockers(self, rule: BackupRule, points: Sequence[KnownPoint]) -> tuple[Message, ...]:
+        users = self._users(rule, points)
+        told = [_told(task) for task in users]
+        names = {known.point.id: known.point.facts.name for known in points}
+        read = {task.point for task in users}
+        told += [
+            PIN_USES.fill(purpose=pin.purpose, vm=names[pin.point], host=pin.host)
+            for pin in self._rule_points.pins_of(rule, points)
+            if not (pin.is_at_work and pin.point in read)  # the task tells of it
+        ]
+        return tuple(told)
 
     def _users(self, rule: BackupRule, points: Iterable[KnownPoint]) -> list[TaskRecord]:
         """Return the tasks other than backups that use some of the points."""
@@ -324,5 +336,5 @@ def _names(vms: Iterable[ProtectedVm]) -> str:
     return ", ".join(vm.name for vm in vms)
 
 
-def _title(record: TaskRecord) -> str:
-    return f"{record.kind.value} {record.vm_name}"
+def _told(record: TaskRecord) -> Message:
+    return TASK_USES.fill(task=record.kind, vm=record.vm_name)

@@ -1,8 +1,10 @@
 """The restore points of a VM in a rule, under all the ids that it ever had."""
 
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 
+from app.domain.errors import OperationalError
 from app.domain.identity import belongs
 from app.domain.ids import VmId
 from app.domain.rules import BackupRule
@@ -10,7 +12,10 @@ from app.domain.tasks import KnownPoint, in_sequence
 from app.engine.platforms.succession import former_ids
 from app.engine.ports import Catalog
 from app.engine.standbys.repositories import Repositories
+from app.repository import Pin
 from app.repository.errors import PointMissing
+
+_log = logging.getLogger(__name__)
 
 
 class RulePoints:
@@ -52,6 +57,18 @@ class RulePoints:
     def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:
         """Return the known points of several VMs in a rule."""
         return tuple(known for vm in vms for known in self.of_vm(rule, vm))
+
+    def pins_of(self, rule: BackupRule, points: Iterable[KnownPoint]) -> tuple[Pin, ...]:
+        """Return who uses points of a rule for long; nobody where the repository cannot tell."""
+        chosen = {known.point.id for known in points}
+        if not chosen:
+            return ()
+        try:
+            with self._repositories.lease(rule.standby, rule.target_path) as repository:
+                return tuple(pin for pin in repository.pins.listing().pins if pin.point in chosen)
+        except OperationalError as error:
+            _log.info("the pins of %s were not read: %s", rule.target_path or "/", error)
+            return ()
 
     def refuse_pinned(self, rule: BackupRule, points: Iterable[KnownPoint]) -> None:
         """Make sure that nobody uses points of a rule for long.

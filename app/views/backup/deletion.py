@@ -16,12 +16,14 @@ from app.contract.rules import (
     RuleDetails,
 )
 from app.domain.ids import RuleId, VmId
+from app.domain.messages import listed
 from app.domain.units import filled
 from app.views import formatting, style
 from app.views.console import Console
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog, grow_later
 from app.views.widgets.plain import Label
+from app.views.words import param_text
 from app.workers.answers import Failure
 
 
@@ -124,18 +126,20 @@ class DeletionDialog(FormDialog):
         with_data = self.data.isChecked()
         self.what.setText(self._what_text())
         self.points.setText(self._points_text(with_data=with_data))
-        blocked = [name for preview in self._previews for name in preview.blocked_by] if with_data else []
+        blocked = listed(user for preview in self._previews for user in preview.blocked_by) if with_data else None
         self.blocked.setText(
-            self.tr("The data cannot be deleted while it is used by: {tasks}").format(tasks=", ".join(blocked))
+            self.tr("The data cannot be deleted while it is used by: {tasks}").format(
+                tasks=param_text(blocked or "")
+            )
         )
-        self.blocked.setVisible(bool(blocked))
+        self.blocked.setVisible(blocked is not None)
         needs_name = with_data and self.is_known and self._point_count > 0
         appears = needs_name and not self._form.isRowVisible(self._name)
         self._form.setRowVisible(self._name, needs_name)
         if appears:
             self.name.setFocus()  # what is typed now is meant for it
         is_named = not needs_name or is_typed(self.name.text(), self._type_name)
-        self.allow(allowed=self.is_known and not blocked and is_named)
+        self.allow(allowed=self.is_known and blocked is None and is_named)
         grow_later(self)
 
     def _what_text(self) -> str:

@@ -17,7 +17,9 @@ from app.contract.rules import (
 from app.domain.display import visible
 from app.domain.errors import PlatformUnreachable
 from app.domain.ids import VmId
+from app.domain.messages import MessageKind
 from app.domain.rules import AdvancedSettings
+from app.domain.states import TaskKind
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.console import Console
@@ -27,6 +29,12 @@ from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, open_vms
 from tests.support.scripted_door import ScriptedDoor
+
+_USER = MessageKind("rule.task_uses", "{task} of {vm}")
+USERS = (
+    _USER.fill(task=TaskKind.RESTORE, vm="web-01"),
+    _USER.fill(task=TaskKind.VERIFY, vm="web-02"),
+)
 
 
 def deletion(visits: Visits, qtbot: QtBot, part: ActingList[Any]) -> DeletionDialog:
@@ -80,13 +88,11 @@ def test_a_rule_goes_without_its_data_with_one_confirmation(
 def test_data_in_use_is_not_deleted_and_its_users_are_named(
     qtbot: QtBot, visits: Visits, door: ScriptedDoor
 ) -> None:
-    door.answer(
-        PreviewRuleDeletion, DeletionPreview(point_count=3, freed_bytes=9, blocked_by=("Restore of web-01",))
-    )
+    door.answer(PreviewRuleDeletion, DeletionPreview(point_count=3, freed_bytes=9, blocked_by=USERS))
     dialog = deletion(visits, qtbot, visits.page.rules)
     qtbot.waitUntil(dialog.data.isChecked)
     QTest.keyClicks(dialog.name, "web")
-    assert "Restore of web-01" in dialog.blocked.text()
+    assert dialog.blocked.text().endswith("is used by: restore of web-01; verification of web-02")
     assert not dialog.primary.isEnabled()
     QTest.mouseClick(dialog.data, Qt.MouseButton.LeftButton, pos=QPoint(8, dialog.data.height() // 2))
     assert dialog.primary.isEnabled()

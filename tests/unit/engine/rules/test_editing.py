@@ -1,5 +1,6 @@
 """Rules are created, changed and deleted, and every guard holds."""
 
+import platform
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -247,6 +248,10 @@ def test_deleting_with_data_removes_what_the_preview_said(lab: RuleLab) -> None:
     assert {known.point.facts.vm for known in lab.catalog.points.find()} == {db}
 
 
+def blockers(lab: RuleLab, rule: RuleId) -> list[str]:
+    return [str(user) for user in lab.engine.ask(PreviewRuleDeletion(rule=rule)).blocked_by]
+
+
 def test_data_that_a_task_uses_is_not_deleted(lab: RuleLab) -> None:
     rule = lab.rule(lab.host.add_vm("web"))
     lab.at(local(12))
@@ -254,8 +259,8 @@ def test_data_that_a_task_uses_is_not_deleted(lab: RuleLab) -> None:
     lab.engine.manager.set_limits(Limits(max_tasks=0, max_tasks_per_host=1))
     verify = StartVerify(standby=lab.standby, target_path="vm/web", point=known.point.id)
     lab.engine.execute(verify)
-    assert lab.engine.ask(PreviewRuleDeletion(rule=rule)).blocked_by == ("verify web",)
-    with pytest.raises(RuleInUse, match="verify web"):
+    assert blockers(lab, rule) == ["verification of web"]
+    with pytest.raises(RuleInUse, match="verification of web"):
         lab.engine.execute(DeleteRule(rule=rule, delete_data=True))
     lab.engine.execute(DeleteRule(rule=rule, delete_data=False))
     assert len(lab.catalog.points.find()) == 1
@@ -269,6 +274,7 @@ def test_data_that_is_pinned_is_not_deleted_and_nothing_is_changed(lab: RuleLab)
     newest = max(lab.catalog.points.find(), key=lambda known: known.point.created_at)
     point = newest.point.id
     lab.engine.execute(OfferPoint(standby=lab.standby, target_path="vm/web", point=point, over_tcp=True))
+    assert blockers(lab, rule) == [f"disks over NBD of web on {platform.node()}"]
     with pytest.raises(PointPinned):
         lab.engine.execute(DeleteRule(rule=rule, delete_data=True))
     assert len(lab.catalog.points.find()) == 2, "neither is deleted when one may not be"
