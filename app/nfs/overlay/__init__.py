@@ -15,7 +15,9 @@ The folder
 
 ``NNNNNNNN.seg`` are the segments of the log, numbered from 1 on; a number is never used again. ``overlay.lock`` is
 locked while the overlay is open. ``map.cache`` is memory of the process that has it open: never trusted, made new
-at each opening. Hidden names are segments that were not finished; the next opening deletes them.
+at each opening. ``NNNNNNNN.begun``, empty, says that this segment was made part of the log, so that the loss of
+the newest one is noticed, which no other names. Hidden names are segments that were not finished; the next
+opening deletes them.
 
 The log
 =======
@@ -40,11 +42,12 @@ Opening
 =======
 
 The log consists of the segments that the newest one's header lists, and itself, without those that a GONE record
-in it names. Such a segment that is missing is damage; any other segment of this overlay is what a crash left, and
-is deleted. All but the newest are sealed. The newest, where it is not, ends at its first record that is not whole:
-a torn one, unless a later whole record says that it was durable, which makes it damage. It is sealed there, after
-what is not proven to be durable was written once more, and the next write begins a new segment. Later records of a
-grain are right; a segment's records are believed from its summary, else each is checked.
+in it names. Such a segment that is missing is damage, and so is the loss of one that was begun later; any other
+segment of this overlay is what a crash left, and is deleted. All but the newest are sealed. The newest, where it
+is not, ends at its first record that is not whole: a torn one, unless a later whole record says that it was durable,
+which makes it damage. It is sealed there, after what is not proven to be durable was written once more, and the
+next write begins a new segment. Later records of a grain are right; a segment's records are believed from its
+summary, else each is checked.
 
 Invariants
 ==========

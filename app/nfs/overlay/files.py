@@ -5,6 +5,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from app.core.positioned import PositionedFile
 from app.core.privatefiles import open_on_standby
 
 _SEGMENT_NAME: Final = re.compile(r"(\d{8})\.seg")
+_MARK_NAME: Final = re.compile(r"(\d{8})\.begun")
 _SCRATCH_NAME: Final = re.compile(r"\.(\d{8}\.seg)\..+")
 _SPILL_NAME: Final = "map.cache"
 LOCK_NAME: Final = "overlay.lock"
@@ -39,7 +41,18 @@ class OverlayFiles:
         Raises:
             OSError: the folder cannot be read.
         """
-        return sorted(int(match[1]) for match in map(_SEGMENT_NAME.fullmatch, os.listdir(self.folder)) if match)  # noqa: PTH208 - only names
+        return sorted(self._numbered(_SEGMENT_NAME))
+
+    def last_begun(self) -> int:
+        """Return the number of the newest segment that is known to have been part of the log, 0 for none.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        return max(self._numbered(_MARK_NAME), default=0)
+
+    def _numbered(self, name: re.Pattern[str]) -> list[int]:
+        return [int(match[1]) for match in map(name.fullmatch, os.listdir(self.folder)) if match]  # noqa: PTH208 - only names
 
     def remove_scratch(self) -> None:
         """Delete segments that a crash left before they were part of the log.
@@ -100,7 +113,19 @@ class OverlayFiles:
         file = self.open_for_writing(number)
         with self._lock:
             self._keep(number, file)
+        with suppress(OSError):  # what is written is as safe without it, its loss is only not noticed
+            self._mark(number)
         return file
+
+    def _mark(self, number: int) -> None:
+        earlier = [mark for mark in self._numbered(_MARK_NAME) if mark != number]
+        os.close(open_on_standby(self._mark_path(number), os.O_WRONLY | os.O_CREAT))
+        sync_directory(self.folder)
+        for mark in earlier:
+            unlink(self._mark_path(mark), missing_ok=True)
+
+    def _mark_path(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.begun"
 
     def delete(self, numbers: Collection[int]) -> None:
         """Delete segments durably, also those that readers still hold open.

@@ -46,6 +46,9 @@ def replay(files: OverlayFiles, capacity_bytes: int, table: SegmentTable, grains
         OSError: the system refused.
     """
     numbers = files.numbers()
+    begun = files.last_begun()
+    if begun > max(numbers, default=0):
+        raise OverlayDamaged(files.path(begun), 0, "the newest segment is missing")
     if not numbers:
         files.remove_scratch()
         return LogStart(os.urandom(ID_BYTES), capacity_bytes, 0, 1)

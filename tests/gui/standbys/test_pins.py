@@ -46,7 +46,7 @@ OURS = replace(
     THEIRS,
     id="b" * 32,
     purpose=PinPurpose.OFFER.said(),
-    since=datetime.now(UTC) - timedelta(minutes=3),
+    since=datetime(2026, 3, 4, 9, 45, tzinfo=UTC),
     host="here",
     is_ours=True,
     is_at_work=True,
@@ -135,6 +135,7 @@ def test_the_menu_of_a_standby_machine_leads_to_what_is_in_use_there(
 
 
 def test_a_row_says_which_point_is_used_by_whom_and_for_what(qtbot: QtBot, console: Console, pins: Pins) -> None:
+    pins.there[1] = replace(OURS, since=datetime.now(UTC) - timedelta(minutes=3))
     dialog = opened(qtbot, console)
     at = local(KNOWN.point.created_at)
     assert cells(dialog, 0)[:4] == ["web-01", at, "Restore", "old-workstation"]

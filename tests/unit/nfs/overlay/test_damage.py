@@ -130,14 +130,24 @@ def test_a_damaged_segment_header_is_refused(folder: Path, at: int) -> None:
         reopened(copy).__enter__()
 
 
-def test_a_missing_segment_is_named(folder: Path) -> None:
+@pytest.mark.parametrize("lost", [0, 1, -1])
+def test_a_missing_segment_is_named(folder: Path, lost: int) -> None:
     with reopened(folder) as disk:
         for number in range(40):
             disk.write(number * GRAIN, grain(number))
-    path = segments(folder)[1]
+    path = segments(folder)[lost]
     path.unlink()
     with pytest.raises(OverlayDamaged, match="missing") as caught:
         reopened(folder).__enter__()
+    assert caught.value.path == path
+
+
+def test_a_log_without_any_segment_is_not_taken_for_a_new_one(folder: Path) -> None:
+    copy = killed(folder, writes=3, synced=3)
+    (path,) = segments(copy)
+    path.unlink()
+    with pytest.raises(OverlayDamaged, match="missing") as caught:
+        reopened(copy).__enter__()
     assert caught.value.path == path
 
 
@@ -201,7 +211,7 @@ def test_unfinished_segments_are_deleted_and_other_files_are_not(folder: Path) -
     (copy / "map.cache").write_bytes(b"never trusted")
     with reopened(copy) as disk:
         assert read(disk) == written(3)
-    assert names(copy) == [".hidden", "00000001.seg", "overlay.lock"]
+    assert names(copy) == [".hidden", "00000001.begun", "00000001.seg", "overlay.lock"]
 
 
 def test_a_segment_that_is_not_part_of_the_log_any_more_is_deleted(folder: Path) -> None:
