@@ -44,10 +44,10 @@ Opening
 The log consists of the segments that the newest one's header lists, and itself, without those that a GONE record
 in it names. Such a segment that is missing is damage, and so is the loss of one that was begun later; any other
 segment of this overlay is what a crash left, and is deleted. All but the newest are sealed. The newest, where it
-is not, ends at its first record that is not whole: a torn one, unless a later whole record says that it was durable,
-which makes it damage. It is sealed there, after what is not proven to be durable was written once more, and the
-next write begins a new segment. Later records of a grain are right; a segment's records are believed from its
-summary, else each is checked.
+is not, ends at its first record that is not whole: a torn one, unless a later whole record says that it was
+durable, which makes it damage. It is sealed there, after what is not proven to be durable was written once more,
+and the next write begins a new segment. Later records of a grain are right; a segment's records are believed from
+its summary, else each is checked.
 
 Invariants
 ==========
