@@ -84,31 +84,27 @@ def image(size: int) -> bytearray:
     return content[:size]
 
 
-class Bench:
-    """The two servers, and what loads them."""
+class Servers:
+    """The same disk for both servers: a raw file for ganesha, a restore point for ours."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, content: bytes | bytearray) -> None:
         self.folder = folder
-        self.size = size
-        self.loader = folder / "nfsload"
-        source = Path(__file__).with_name("nfsload.c")
-        subprocess.run(["gcc", "-O2", "-o", str(self.loader), str(source), "-l:libnfs.so.13"], check=True)
-        content = image(size)
         self.exported = folder / "export"
         self.exported.mkdir()
         (self.exported / "flat").write_bytes(content)
         with Repository.create(
             folder / "standby", RepositorySettings(), local_dir=folder / "local", clock=SystemClock()
         ) as repository:
-            self.point = back_up(repository, MemoryDisk(content), [Extent(0, size)]).id
+            self.point = back_up(repository, MemoryDisk(content), [Extent(0, len(content))]).id
             repository.pins.take(self.point, PinPurpose.RECOVERY)
             self.repository_id = repository.id
         subprocess.run(["sync"], check=True)
 
     @contextmanager
-    def ours(self, server: Ganesha) -> Iterator[tuple[str, psutil.Process]]:
-        """Run our service in the namespace of the other server; give its URL and process."""
+    def ours(self, server: Ganesha, *, port: int, portmap_port: int) -> Iterator[tuple[str, psutil.Process]]:
+        """Run our service in the namespace of the other server; give the path of its export and its process."""
         folder, name = self.folder / "nfs", new_export_name()
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         export = Export(
             id=new_export_id(),
@@ -118,25 +114,34 @@ class Bench:
             repository=str(self.folder / "standby"),
             repository_id=self.repository_id,
             point=self.point,
-            folder=str(self.folder / "standby" / "recoveries" / "one"),
+            folder=str(self.folder / "standby" / "recoveries" / name),
             disks=(ServedDisk(key=2000, path="flat"),),
         )
         ExportFolder(folder / "exports").put(export)
         options = ["--locators", str(self.folder / "local"), "--logs", str(self.folder / "logs")]
-        ports = ["--port", str(PORT), "--portmap-port", "20111"]
+        ports = ["--port", str(port), "--portmap-port", str(portmap_port)]
         program = [sys.executable, *UTF8_OPTIONS, str(ROOT / "main.py"), "nfs", *options, *ports, str(folder)]
         with subprocess.Popen(["ip", "netns", "exec", server.name, *program]) as process:
             try:
-                wait_until(lambda: answers(server.host), what="our service", deadline_s=60)
-                url = f"nfs://{server.host}/{name}?nfsport={PORT}&mountport={PORT}"
-                yield url, psutil.Process(process.pid)
+                wait_until(lambda: answers(server.host, port), what="our service", deadline_s=60)
+                yield f"/{name}", psutil.Process(process.pid)
             finally:
                 process.terminate()
+
+
+class Bench(Servers):
+    """The two servers, and what loads them."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        super().__init__(folder, image(size))
+        self.loader = folder / "nfsload"
+        source = Path(__file__).with_name("nfsload.c")
+        subprocess.run(["gcc", "-O2", "-o", str(self.loader), str(source), "-l:libnfs.so.13"], check=True)
 
     def run(self, url: str, load: Load, seed: int) -> float:
         """Return the seconds that a load takes; the seed says where at random."""
         if load.is_cold:
-            Path("/proc/sys/vm/drop_caches").write_text("3")
+            forget_cached()
         words = [url, "/flat", load.does, load.request_bytes, load.depth, load.count, load.order]
         words += [load.first_byte, load.span_bytes, seed]
         command = [str(self.loader), *map(str, words), *(["sync"] if load.sync else [])]
@@ -144,10 +149,15 @@ class Bench:
         return float(done.stdout)
 
 
-def answers(host: str) -> bool:
+def forget_cached() -> None:
+    """Drop the page cache of this machine."""
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def answers(host: str, port: int) -> bool:
     """Return whether our server answers."""
     try:
-        with NfsClient(PORT, host) as client:
+        with NfsClient(port, host) as client:
             client.ask(0, b"")
     except (ConnectionError, OSError):
         return False
@@ -160,9 +170,10 @@ def measure(folder: Path, size: int, rounds: int) -> tuple[dict[str, dict[str, l
     seconds: dict[str, dict[str, list[float]]] = {name: {"ganesha": [], "ours": []} for name in loads(size)}
     with (
         ganesha(bench.exported, folder / "ganesha", is_writable=True) as server,
-        bench.ours(server) as (url, process),
+        bench.ours(server, port=PORT, portmap_port=PORT + 1) as (export, process),
     ):
-        urls = {"ganesha": f"nfs://{server.host}{bench.exported}?version=3", "ours": url}
+        ours = f"nfs://{server.host}{export}?nfsport={PORT}&mountport={PORT}"
+        urls = {"ganesha": f"nfs://{server.host}{bench.exported}?version=3", "ours": ours}
         for number in range(rounds + 1):
             for place_of_load, (name, load) in enumerate(loads(size).items()):
                 for whose, place in urls.items():
