@@ -10,47 +10,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from app.core.disks import ReadRequest
 from app.core.positioned import PositionedFile
 from app.core.privatefiles import open_private
-from app.domain.extents import Extent
-from app.domain.states import TransportMode
 from app.nfs.overlay import OverlayDisk
 from app.nfs.overlay.grainmap import PAGE_GRAINS, GrainMap, position_of
 from app.nfs.overlay.table import SegmentTable
+from tests.unit.nfs.overlay.helpers import EmptyDisk
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 PAGE = 4 * KIB
 Write = Callable[[int, bytes], None]
 Sync = Callable[[], None]
-
-
-class EmptyDisk:
-    """A base of zeros."""
-
-    mode = TransportMode.LOCAL
-    window = 1
-
-    def __init__(self, capacity_bytes: int) -> None:
-        self.capacity_bytes = capacity_bytes
-
-    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
-        """Fill with zeros."""
-        for request in requests:
-            request.buffer[:] = bytes(len(request.buffer))
-            yield request
-
-    def allocated_extents(self) -> list[Extent] | None:
-        """Return that nothing is allocated."""
-        return []
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class GroupSync:

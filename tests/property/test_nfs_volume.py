@@ -48,6 +48,13 @@ class Entry:
     children: dict[str, "Entry"] = field(default_factory=dict)
     is_gone: bool = False
 
+    @property
+    def refusal(self) -> int:
+        """Why nothing is in it; 0 for a folder that is there."""
+        if self.is_gone:
+            return STALE
+        return 0 if self.is_folder else NOTDIR
+
     def is_within(self, folder: "Entry") -> bool:
         """Return whether it is a folder or below it."""
         entry: Entry | None = self
@@ -104,10 +111,8 @@ class VolumeMachine(RuleBasedStateMachine):
         body = opaque(folder.handle) + opaque(name.encode()) + u32(kind) + NO_ATTRIBUTES
         status, results = self.change(CREATE, body)
         there = folder.children.get(name)
-        if folder.is_gone:
-            assert status == STALE
-        elif not folder.is_folder:
-            assert status == NOTDIR
+        if folder.refusal:
+            assert status == folder.refusal
         elif there is not None and (kind == GUARDED or there.is_folder):
             assert status == EXIST
         else:
@@ -127,10 +132,8 @@ class VolumeMachine(RuleBasedStateMachine):
         body = opaque(folder.handle) + opaque(name.encode()) + u32(EXCLUSIVE) + verifier
         status, results = self.change(CREATE, body)
         there = folder.children.get(name)
-        if folder.is_gone:
-            assert status == STALE
-        elif not folder.is_folder:
-            assert status == NOTDIR
+        if folder.refusal:
+            assert status == folder.refusal
         elif there is None:
             assert status == 0
             made = self._made(folder, name, results, is_folder=False)
@@ -143,10 +146,8 @@ class VolumeMachine(RuleBasedStateMachine):
     @rule(target=entries, folder=entries, name=NAMES)
     def mkdir(self, folder: Entry, name: str) -> object:
         status, results = self.change(9, opaque(folder.handle) + opaque(name.encode()) + NO_ATTRIBUTES)
-        if folder.is_gone:
-            assert status == STALE
-        elif not folder.is_folder:
-            assert status == NOTDIR
+        if folder.refusal:
+            assert status == folder.refusal
         elif name in folder.children:
             assert status == EXIST
         else:
@@ -173,10 +174,8 @@ class VolumeMachine(RuleBasedStateMachine):
     def _remove(self, folder: Entry, name: str) -> None:
         status, _ = self.change(REMOVE, opaque(folder.handle) + opaque(name.encode()))
         there = folder.children.get(name)
-        if folder.is_gone:
-            assert status == STALE
-        elif not folder.is_folder:
-            assert status == NOTDIR
+        if folder.refusal:
+            assert status == folder.refusal
         elif there is None:
             assert status == NOENT
         elif there.is_folder:
@@ -189,10 +188,8 @@ class VolumeMachine(RuleBasedStateMachine):
     def rmdir(self, folder: Entry, name: str) -> None:
         status, _ = self.change(13, opaque(folder.handle) + opaque(name.encode()))
         there = folder.children.get(name)
-        if folder.is_gone:
-            assert status == STALE
-        elif not folder.is_folder:
-            assert status == NOTDIR
+        if folder.refusal:
+            assert status == folder.refusal
         elif there is None:
             assert status == NOENT
         elif not there.is_folder:

@@ -251,11 +251,11 @@ class RuleEditor:
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
         """Refuse what tasks and pins forbid, then stop the VMs' backups; return the points to delete."""
         ids = [vm.vm for vm in vms]
-        users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
+        points = self._rule_points.of_vms(rule, ids) if delete_data else ()
+        users = self._users(rule, points)
         if users:
             raise RuleInUse(rule=rule.name, tasks=listed(_told(task) for task in users))
-        if delete_data:
-            self._rule_points.refuse_pinned(rule, self._rule_points.of_vms(rule, ids))
+        self._rule_points.refuse_pinned(rule, points)
         stopped = set(self._stop(rule, vms))
         if not self._manager.wait_until_ended(lambda record: record.id in stopped, self._stop_wait_s):
             raise StillStopping(rule=rule.name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from app.contract.points import DeletedPoint, ListDeletedPoints, TakeBackPoint
 from app.domain.ids import StandbyId
@@ -15,7 +15,8 @@ from app.views.icons import Glyph, icon
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.export import TableExporter
-from app.views.widgets.plain import Label, set_title
+from app.views.widgets.list_dialog import lay_out_list
+from app.views.widgets.plain import set_title
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
@@ -59,27 +60,19 @@ class DeletedPointsDialog(QDialog):
         self.stages.retry_wanted.connect(self._ask)
 
     def _build(self) -> None:
-        heading = Label(self.windowTitle(), self)
-        heading.setProperty("role", "title")
-        help_text = Label(
-            self.tr(
-                "A deleted restore point stays here for a few days, until garbage collection frees its space. "
-                "Taken back, it can be restored again; one that retention removed goes again after the rule's "
-                "next run."
-            ),
-            self,
-        )
-        help_text.setProperty("role", "secondary")
-        help_text.setWordWrap(True)
         self.banner = Banner(self)
         self.exporter: TableExporter[DeletedPoint] = TableExporter(
             self.console, self.table, "deleted-points", self
         )
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        inner = QVBoxLayout(card)
-        inner.setContentsMargins(1, 1, 1, 1)
-        inner.addWidget(self.stages)
+        meaning = self.tr(
+            "A deleted restore point stays here for a few days, until garbage collection frees its space. "
+            "Taken back, it can be restored again; one that retention removed goes again after the rule's "
+            "next run."
+        )
+        card = lay_out_list(self, meaning, self.stages, self._build_buttons())
+        self.messages = MessageOverlay(card, self.banner, self.exporter.strip)
+
+    def _build_buttons(self) -> QHBoxLayout:
         self.take_back = QPushButton(self.tr("Take back"), self)
         self.take_back.setProperty("role", "primary")
         self.take_back.setAutoDefault(False)
@@ -92,14 +85,7 @@ class DeletedPointsDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(close)
         buttons.addWidget(self.take_back)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
-        layout.setSpacing(style.SPACE_M)
-        for widget in (heading, help_text):
-            layout.addWidget(widget)
-        layout.addWidget(card, 1)
-        layout.addLayout(buttons)
-        self.messages = MessageOverlay(card, self.banner, self.exporter.strip)
+        return buttons
 
     def _columns(self) -> tuple[Column[DeletedPoint], ...]:
         return (

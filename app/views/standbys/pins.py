@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from app.contract.pins import ListPins, PinRow
 from app.domain.display import lines
@@ -27,10 +27,11 @@ from app.views.standbys.pin_words import (
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.export import TableExporter
+from app.views.widgets.list_dialog import lay_out_list
 from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
-from app.views.widgets.plain import Label, set_tip, set_title
+from app.views.widgets.plain import set_tip, set_title
 from app.views.widgets.question import Question
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
@@ -94,31 +95,13 @@ class PinsDialog(QDialog):
         self.stages.retry_wanted.connect(self._begin)
 
     def _build(self) -> None:
-        heading = Label(self.windowTitle(), self)
-        heading.setProperty("role", "title")
-        help_text = Label(
-            self.tr(
-                "A restore point in use is not deleted, and retention leaves it, until the work that uses it ends "
-                "here or on another console. Repositories that cannot be opened now are not looked at."
-            ),
-            self,
-        )
-        help_text.setProperty("role", "secondary")
-        help_text.setWordWrap(True)
         self.banner = Banner(self)
         self.exporter: TableExporter[PinRow] = TableExporter(self.console, self.table, "pins", self)
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        inner = QVBoxLayout(card)
-        inner.setContentsMargins(1, 1, 1, 1)
-        inner.addWidget(self.stages)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
-        layout.setSpacing(style.SPACE_M)
-        for widget in (heading, help_text):
-            layout.addWidget(widget)
-        layout.addWidget(card, 1)
-        layout.addLayout(self._build_buttons())
+        meaning = self.tr(
+            "A restore point in use is not deleted, and retention leaves it, until the work that uses it ends "
+            "here or on another console. Repositories that cannot be opened now are not looked at."
+        )
+        card = lay_out_list(self, meaning, self.stages, self._build_buttons())
         self.messages = MessageOverlay(card, self.banner, self.exporter.strip)
 
     def _build_buttons(self) -> QHBoxLayout:

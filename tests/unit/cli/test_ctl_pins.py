@@ -1,35 +1,17 @@
 """debugctl and pins: what is in use is listed, and ended only where the operator confirms it."""
 
-import io
 import json
 import platform
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from unittest.mock import patch
+from functools import partial
 
 import pytest
 
-from app.cli.ctl.command import run_ctl
-from app.cli.demo.stage import folders_in
 from app.contract.offers import OfferPoint
 from app.contract.pins import ListPins, PinProblem, PinRow
 from app.domain.restore_point import RestorePoint
-from app.engine.door.server import DoorServer
 from app.repository import PinPurpose, Repository
 from tests.support.engine_lab import EngineLab
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[EngineLab]:
-    with EngineLab(tmp_path / "lab") as made:
-        yield made
-
-
-@pytest.fixture
-def point(lab: EngineLab) -> RestorePoint:
-    return lab.backup(lab.host.add_vm("web"))
+from tests.unit.cli.conftest import Run
 
 
 @pytest.fixture
@@ -45,20 +27,9 @@ def pin(lab: EngineLab, point: RestorePoint) -> str:
 
 
 @pytest.fixture
-def run(tmp_path: Path, lab: EngineLab, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    folders = folders_in(tmp_path / "home")
-    folders.create()
-    server = DoorServer.open(lab.engine, folders.data)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        with patch("sys.stdin", io.StringIO("y\n")):
-            status = run_ctl(words, folders)
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    yield call
-    server.cut_off()
-    server.close()
+def run(run: Run) -> Run:
+    """Answers yes where anything is asked; nothing ends a pin for that."""
+    return partial(run, given="y\n")
 
 
 def pins_of(lab: EngineLab) -> tuple[PinRow, ...]:
