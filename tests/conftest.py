@@ -8,6 +8,7 @@
 - Garbage is collected between tests, on the main thread: a widget that another thread's allocation lets end there
   kills the process, tests later (``app/workers/collector.py`` is how the program itself keeps from that).
 - Nothing of this machine's user is touched: data folders lie in a temporary folder, the keyring is one that fails.
+- Under pytest-xdist the modules that take longest are begun first, so that no worker is left with one at the end.
 - Outside judges (``qemu``, ``govmomi``, ``outside_tools``) that are not installed skip their tests with a reason;
   under ``./dev test``, which installs them, they fail instead.
 """
@@ -17,8 +18,10 @@ import inspect
 import os
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +29,12 @@ from hypothesis import HealthCheck, settings
 from tests.support import outside
 from tests.support.leaks import Holdings, LeakFound, wait_for_release
 from tests.support.logguard import LogGuard
-from tests.support.qt_end import destroy_what_is_left
+from tests.support.qt_end import destroy_what_is_due, destroy_what_is_left
+
+if TYPE_CHECKING:  # most tests do without Qt
+    from PySide6.QtWidgets import QApplication
+
+    from tests.support.patient_bot import PatientBot
 
 settings.register_profile(
     "quick", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -44,6 +52,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     global _at_start
     _guard.install()
     _at_start = Holdings.now()
+
+
+SLOW_FOLDERS = ("tests/e2e/", "tests/gui/fit/")
+"""Their modules take minutes for few tests: whole engines that are killed, whole windows."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under pytest-xdist put slow modules first and those of few tests last; a developer's own order is kept."""
+    if not hasattr(config, "workerinput"):
+        return
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not item.nodeid.startswith(SLOW_FOLDERS), -sizes[item.path], item.path))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -97,6 +117,14 @@ def log_guard() -> LogGuard:
     return _guard
 
 
+@pytest.fixture
+def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "PatientBot":
+    """Drive Qt, with time limits that a machine under load keeps too."""
+    from tests.support.patient_bot import PatientBot
+
+    return PatientBot(request)
+
+
 # --- external tools ------------------------------------------------------------------------------------------
 
 
@@ -115,16 +143,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Begin every test with an empty log and its own announcements."""
+    """Begin every test with an empty log and its own announcements; end it with what its fixtures held."""
     _guard.begin(pattern for mark in item.iter_markers("allows_log") for pattern in mark.args)
-    return (yield)
+    result = yield
+    # Only now pytest lets go of the fixtures' values. What outlived the collection in the teardown for that is
+    # still young; after another it would be old, and the widgets of each window would stay until the module ends.
+    gc.collect(1)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Judge the log once everything of the test is torn down."""
     result = yield
-    gc.collect(1)
+    destroy_what_is_due()
+    gc.collect(0)  # everything that the test has made
     complaint = _guard.complaint()
     if complaint and not item.stash.get(_failed, False):
         pytest.fail(complaint, pytrace=False)

@@ -70,9 +70,14 @@ def parallel_options(arguments: Sequence[str]) -> list[str]:
     if any(argument.split("=")[0] in steers or argument.startswith("-n") for argument in arguments):
         return []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Module by module, because modules share expensive fixtures (a simulator, a Qt application). A worker that
-    # died is not replaced: pytest-xdist 3.8 then waits for ever for the module in which that happened.
-    return ["-n", str(min(4, cores)), "--dist", "loadscope", "--max-worker-restart", "0"] if cores > 1 else []
+    if cores == 1:
+        return []
+    # Module by module, because modules share expensive fixtures (a simulator, a Qt application), and in the order
+    # of tests/conftest.py, the slow ones first. One worker more than cores, because a third of the time a test
+    # waits for a disk, a time limit or another process. A worker that died is not replaced: pytest-xdist 3.8 then
+    # waits for ever for the module in which that happened.
+    spread = ["--dist", "loadscope", "--no-loadscope-reorder", "--max-worker-restart", "0"]
+    return ["-n", str(min(4, cores + 1)), *spread]
 
 
 def test_environment() -> dict[str, str]:
@@ -84,6 +89,10 @@ def test_environment() -> dict[str, str]:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PYTHONPYCACHEPREFIX"] = str(VENV / "bytecode")
     environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # Buffers of megabytes come and go all the time. By default glibc gives each back to the system, which clears
+    # the pages again at the next; that is a third of the system's time in the tests that move data.
+    environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(32 << 20))
+    environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(128 << 20))
     if shutil.which("dpkg-query") and not missing_packages(TEST_TOOL_PACKAGES):
         environment["STANDFAST_REQUIRE_OUTSIDE_TOOLS"] = "1"
     return environment

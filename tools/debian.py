@@ -47,6 +47,9 @@ PICTURE_PACKAGES = ("fonts-noto-cjk",)
 TEST_TOOL_PACKAGES = (
     "qemu-utils",
     "e2fsprogs",
+    "xfsprogs",
+    "ntfs-3g",
+    "lvm2",
     "dosfstools",
     "mtools",
     "fdisk",
@@ -65,6 +68,7 @@ TEST_TOOL_PACKAGES = (
     "nfs-ganesha",
     "nfs-ganesha-vfs",
     "rpcbind",
+    "libnfs13",
     "libnfs-utils",
     "qemu-block-extra",
     "busybox-static",

@@ -8,7 +8,8 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
 
 from app.contract.doctor import ExaminePlatform
-from app.contract.rules import DescribeRule, RuleDetails
+from app.contract.proofs import ListProofs
+from app.contract.rules import DescribeRule, ListVmPoints, RuleDetails
 from app.contract.tasks import ListTasks
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
@@ -22,9 +23,11 @@ from app.views.frame.history import Address
 from app.views.frame.search import SearchPalette
 from app.views.frame.shell import Shell
 from app.views.platforms.dialog import PlatformDialog
+from app.views.proof.result import ProofDialog
+from app.views.proof.starting import ProveDialog
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from app.views.restore.instant import InstantDialog
+from app.views.restore.instant.dialog import InstantDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.findings import FindingsDialog
@@ -74,6 +77,7 @@ def scenes(on: Set) -> Iterator[tuple[str, Scene]]:
     yield "rule-editor", _editor(EditorMode.CREATE, 0)
     yield "rule-editor-advanced", _editor(EditorMode.CREATE, 1)
     yield "rule-editor-policy", _editor(EditorMode.CHANGE_POLICY, 2)
+    yield "rule-editor-proof", _editor(EditorMode.CHANGE_POLICY, 3)
     yield "plan", _plan
     yield "vm-picker", _picker
     yield "directory", _browser
@@ -82,6 +86,11 @@ def scenes(on: Set) -> Iterator[tuple[str, Scene]]:
     yield "restore-advanced", _tab(_restore, 1)
     yield "group-restore", _group
     yield "instant", _tab(_instant, 0)
+    yield "instant-advanced", _tab(_instant, 1)
+    yield "instant-recoveries", _page("restore", "instant")
+    yield "proofs", _page("restore", "proofs")
+    yield "prove", _prove
+    yield "proof", _proof
     yield "platform", _platform
     yield "standby", _standby
     yield "doctor", _doctor
@@ -208,6 +217,16 @@ def _restore(on: Set) -> QDialog:
 
 def _instant(on: Set) -> QDialog:
     return InstantDialog(on.console, rule=on.rules["databases"], vm=on.vm("db-01"), parent=on.shell.window)
+
+
+def _prove(on: Set) -> QWidget:
+    points = on.stage.engine.ask(ListVmPoints(rule=on.rules["databases"], vm=on.vm("db-01")))
+    return _open(ProveDialog(on.console, points, on.shell.window))
+
+
+def _proof(on: Set) -> QWidget:
+    row = on.stage.engine.ask(ListProofs())[0]
+    return _open(ProofDialog(on.console, row, on.shell.window))
 
 
 def _group(on: Set) -> QWidget:

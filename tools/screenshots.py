@@ -21,7 +21,8 @@ from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.pages import make_pages
 from app.console.program import application_object
-from app.contract.rules import RunNow
+from app.contract.proofs import StartProof
+from app.contract.rules import ListVmPoints, RunNow
 from app.contract.tasks import ListTasks, TaskRow
 from app.domain.ids import RuleId
 from app.domain.states import BackupKind, TaskState
@@ -85,6 +86,7 @@ def _take_all(stage: Stage, clock: ShiftedClock, folder: Path, wanted: frozenset
     with _window(stage, LocalClient(stage.engine)) as (shell, console, theme, languages):
         on = Set(stage, rules, shell, console)
         _restore_one(on)
+        _prove_some(on)
         for step in range(20_000):
             stage.simulator.faults.stall_nfc(step * MIB // 2, _STALL_S)
         for language in (Language.ENGLISH, Language.CHINESE):
@@ -167,6 +169,16 @@ def _fail_snapshot(stage: Stage) -> None:
         stage.simulator.faults.fail_call(
             method, fault=lambda: vim.fault.TooManySnapshotLevels(msg="Snapshot hierarchy is too deep.")
         )
+
+
+def _prove_some(on: Set) -> None:
+    """Prove the newest points of two VMs of each rule; where no VM can be started here, by their file systems."""
+    engine = on.stage.engine
+    for names, rule in zip(RULES.values(), on.rules.values(), strict=True):
+        for name in names[:2]:
+            known = engine.ask(ListVmPoints(rule=rule, vm=on.vm(name)))[0]
+            engine.execute(StartProof(standby=known.standby, target_path=known.target_path, point=known.point.id))
+    wait_for(lambda: engine.wait_until_idle(0.05), seconds=300)
 
 
 def _restore_one(on: Set) -> None:

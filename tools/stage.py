@@ -66,7 +66,8 @@ def stage_spec() -> SimulatorSpec:
             vm("erp-01", "Office"),
             vm("test-01", "Lab"),
             vm("build-01", "Lab"),
-        )
+        ),
+        foreign_guests_have_tools=True,
     )
 
 

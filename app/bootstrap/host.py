@@ -4,7 +4,7 @@ import hashlib
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from app.bootstrap.texts import log_texts
 from app.catalog import Catalog, CatalogCopier, CatalogGuard
 from app.config import ConfigUnwritable, PackingChoice, Settings, load_settings, save_settings
 from app.core.clock import Clock, SystemClock
+from app.core.nfs3 import NFS_PORT, PORTMAP_PORT
+from app.core.privatefiles import make_private_folder
 from app.core.processlock import ProcessLock
 from app.core.secrets import SecretStore
 from app.core.threads import ThreadRunner
@@ -24,10 +26,13 @@ from app.domain.reasons import reason_of
 from app.domain.standbys import RepositoryPlace
 from app.engine.door.server import DoorServer
 from app.engine.engine import Engine
+from app.engine.instant.shares import Keys as ServingKeys
+from app.engine.instant.shares import MakeService
 from app.engine.ports import RepositoryOpener, TaskRunner
 from app.engine.program.limits import KeepLimits
 from app.engine.program.settings import EngineSettings
 from app.engine.program.vddk import vddk_folder
+from app.nfs.service import NfsService
 from app.paths import Folders, program_command
 from app.repository import Protection, Repository, RepositoryKey
 from app.secretstore.choice import open_secret_store
@@ -44,6 +49,7 @@ _DOOR_CLOSE_S = 1.0
 """How long the answers that are under way may take when the engine has ended."""
 LOCATORS_FOLDER = "locators"
 VDDK_FOLDER = "vddk"
+NFS_FOLDER = "nfs"
 MIB = 1024 * 1024
 
 
@@ -83,6 +89,7 @@ class EngineHost:
         runner: TaskRunner | None = None,
         clock: Clock | None = None,
         machine: GuestMachine | None = None,
+        nfs_ports: tuple[int, int] = (NFS_PORT, PORTMAP_PORT),
     ) -> Self:
         """Open the catalog, build the engine and start it.
 
@@ -92,6 +99,7 @@ class EngineHost:
             runner: gives tasks their threads.
             clock: gives the time.
             machine: the machine that this program runs on, where it is not what it seems.
+            nfs_ports: of NFS and of the port mapper; hosts of VMware know no others.
 
         Raises:
             EngineBusy: another process has done so already.
@@ -101,7 +109,7 @@ class EngineHost:
         with ExitStack() as stack:
             lock = stack.enter_context(take_engine_lock(folder))
             host = cls._open_locked(
-                installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock(), machine
+                installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock(), machine, nfs_ports
             )
             stack.pop_all()
         return host
@@ -115,6 +123,7 @@ class EngineHost:
         runner: TaskRunner,
         ticking: Clock,
         machine: GuestMachine | None,
+        nfs_ports: tuple[int, int],
     ) -> Self:
         folder = installation.folders.data
         catalog = Catalog.open(folder / CATALOG_FILE, clock=ticking)
@@ -136,6 +145,7 @@ class EngineHost:
                 settings=settings,
                 texts=log_texts(),
                 keep_limits=limit_keeper(installation, transports),
+                serving=recovery_service(installation.folders, nfs_ports),
             )
             engine.start()
         except BaseException:
@@ -213,6 +223,21 @@ def limit_keeper(installation: Installation, transports: NativeTransports) -> Ke
         transports.use_transfer_buffer(limits.buffer_mb * MIB)
 
     return keep
+
+
+def recovery_service(folders: Folders, ports: tuple[int, int]) -> MakeService:
+    """Return the function that makes what serves VMs that run from restore points, in a process of its own."""
+    nfs, portmap = ports
+
+    def make(keys: ServingKeys) -> NfsService:
+        folder = folders.data / NFS_FOLDER
+        with suppress(FileExistsError):
+            make_private_folder(folder)
+        places = ("--locators", str(folders.local / LOCATORS_FOLDER), "--logs", str(folders.logs))
+        command = program_command("nfs", *places, "--port", str(nfs), "--portmap-port", str(portmap))
+        return NfsService(folder, command, keys, ports)
+
+    return make
 
 
 def repository_opener(folders: Folders, clock: Clock, holder: str) -> RepositoryOpener:

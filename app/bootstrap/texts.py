@@ -7,9 +7,12 @@ import app.engine.consolidation.messages
 import app.engine.export.messages
 import app.engine.history.messages
 import app.engine.hooks.run
+import app.engine.instant.messages
 import app.engine.messages
+import app.engine.migration.messages
 import app.engine.notify.messages
 import app.engine.platforms.messages
+import app.engine.proof.messages
 import app.transport.messages
 import app.vsphere.messages
 from app.domain.messages import MessageKind
@@ -23,6 +26,9 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     app.engine.consolidation.messages,
     app.engine.platforms.messages,
     app.engine.export.messages,
+    app.engine.instant.messages,
+    app.engine.proof.messages,
+    app.engine.migration.messages,
     app.transport.messages,
     app.vsphere.messages,
 )

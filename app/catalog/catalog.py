@@ -10,9 +10,12 @@ from typing import Self
 from app.catalog.database import Database
 from app.catalog.errors import CatalogUnavailable
 from app.catalog.figures import FigureStore
+from app.catalog.instant import InstantStore
 from app.catalog.journals import AttachmentJournalStore, RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
+from app.catalog.migrated import MigrationStore
 from app.catalog.points import PointStore
+from app.catalog.proofs import ProofStore
 from app.catalog.registered import PlatformStore, StandbyStore
 from app.catalog.retries import RetryStore
 from app.catalog.rules import RuleStore
@@ -41,12 +44,15 @@ class Catalog:
         sightings: what was last seen of each platform.
         engines: heartbeats of the engines that work on this catalog.
         points: what is known of restore points.
+        proofs: whether they were proven, and when each VM was.
         tasks: tasks with their stages, totals and log.
         log: the log of everything.
         settings: what the operator set while the program ran.
         figures: counts per day, last results, unviewed errors.
         traffic: bytes moved over time.
         snapshot_journal: snapshots that may be on production VMs.
+        instant: VMs that run from restore points.
+        migrations: migrations of VMs.
         restore_journal: VMs that unfinished restores may have created.
     """
 
@@ -62,10 +68,11 @@ class Catalog:
         """The one for most, and the one whose commits are durable before they return."""
         self.changes = changes = changes or ChangeFeed()
         self.points = PointStore(database, changes)
+        self.proofs = ProofStore(database, changes)
         self.platforms = PlatformStore(database, changes, on_origins=self.points.forget_tallies)
         self.standbys = StandbyStore(database, changes, on_removed=self.points.forget_tallies)
         self.retries = RetryStore(database, changes)
-        self.rules = RuleStore(database, changes, on_moved=self.retries.forget)
+        self.rules = RuleStore(database, changes, on_moved=self._forget_moved)
         self.sightings = SightingStore(database, changes, on_origins=self.points.forget_tallies)
         self.engines = EngineStore(database)
         self.tasks = TaskStore(database, changes, zone)
@@ -76,6 +83,12 @@ class Catalog:
         self.snapshot_journal = SnapshotJournalStore(durable, clock)
         self.attachment_journal = AttachmentJournalStore(durable, clock)
         self.restore_journal = RestoreJournalStore(durable)
+        self.instant = InstantStore(durable, changes)
+        self.migrations = MigrationStore(durable, changes)
+
+    def _forget_moved(self) -> None:
+        self.retries.forget()
+        self.proofs.forget()
 
     @classmethod
     def open(

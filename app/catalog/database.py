@@ -18,6 +18,7 @@ from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
 from app.catalog.reading import UnreadableRows
 from app.catalog.reasons import NOT_WHOLE, database_reason
+from app.catalog.statements import sharing_options, sharing_url
 from app.core.cancel import stop_wish
 from app.core.privatefiles import create_private, make_private_folders, take_from_others, touch_private
 from app.domain.reasons import reason_of
@@ -201,7 +202,11 @@ def _url(location: Path | str) -> tuple[sa.URL, str]:
 def _engine(url: sa.URL, *, durable: bool) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = sa.create_engine(
+        sharing_url(url),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        execution_options=sharing_options(),
+    )
     synchronous = "FULL" if durable else "NORMAL"
 
     @event.listens_for(engine, "connect")

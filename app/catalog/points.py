@@ -11,6 +11,7 @@ from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.origins import OriginsOfPoints, platform_of
 from app.catalog.packed import fetch_packed
+from app.catalog.proofs import forget_proof, proof_of, with_proof
 from app.catalog.reading import Unreadable, UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import points, repositories, rules
@@ -68,6 +69,7 @@ class PointStore:
             connection = transaction.connection
             row = connection.execute(sa.select(points.c.rule_name, points.c.vm).where(this)).one_or_none()
             connection.execute(sa.delete(points).where(this))
+            forget_proof(connection, standby, target_path, point)
             if row is not None:
                 _note(transaction, standby, row.rule_name)
                 self._count_again(transaction, row.rule_name, row.vm)
@@ -228,12 +230,12 @@ def _tally(row: sa.Row[Any]) -> tuple[tuple[str, ...], PointTally]:
 
 
 def _with_repository() -> sa.Select[Any]:
-    """Return the query for points with what is known of their repository."""
+    """Return the query for points with what is known of their repository and of their proofs."""
     here = (points.c.standby_id == repositories.c.standby_id) & (
         points.c.target_path == repositories.c.target_path
     )
     encrypted = sa.func.coalesce(repositories.c.is_encrypted, sa.false()).label("is_encrypted")
-    return sa.select(points, encrypted).select_from(points.outerjoin(repositories, here))
+    return with_proof(sa.select(points, encrypted).select_from(points.outerjoin(repositories, here)))
 
 
 def _at(standby: StandbyId, target_path: str) -> sa.ColumnElement[bool]:
@@ -284,4 +286,5 @@ def _known(row: sa.Row[Any]) -> KnownPoint:
         verified_at=row.verified_at,
         is_encrypted=bool(row.is_encrypted),
         platform=platform_of(row.origin),
+        proof=proof_of(row),
     )

@@ -13,6 +13,7 @@ from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
 from app.catalog.packed import fetch_packed
+from app.catalog.proofs import rename_proven
 from app.catalog.reading import UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import retries, rule_vms, rules, vm_successions
@@ -20,6 +21,7 @@ from app.core.changes import ChangeFeed
 from app.domain.changes import Subject
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, RetryPlan
+from app.domain.proofs import ProofPolicy
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 
 
@@ -75,6 +77,7 @@ class RuleStore:
                     target_path=rule.target_path,
                     advanced=msgspec.json.encode(rule.advanced).decode(),
                     policy=_packed(rule.policy),
+                    proof=msgspec.json.encode(rule.proof).decode(),
                     created_at=created_at,
                     considered_until=considered_until,
                 )
@@ -110,6 +113,13 @@ class RuleStore:
             if row is not None:
                 policy = _packed(replace(_unpacked(row.policy), retry=retry))
                 connection.execute(sa.update(rules).where(rules.c.id == rule).values(policy=policy))
+
+    def set_proof(self, rule: RuleId, proof: ProofPolicy) -> None:
+        """Give a rule other settings for proofs of restore."""
+        with self._write() as transaction:
+            transaction.note(Subject.RULES, rule)
+            packed = msgspec.json.encode(proof).decode()
+            transaction.connection.execute(sa.update(rules).where(rules.c.id == rule).values(proof=packed))
 
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
@@ -294,6 +304,7 @@ def _rename(connection: sa.Connection, platform: str, rule: str | None, old: str
     connection.execute(sa.update(rule_vms).where(here).values(vm=new))
     again = (retries.c.rule_id == rule) & (retries.c.vm == old)
     connection.execute(sa.update(retries).where(again).values(vm=new))
+    rename_proven(connection, rule, old, new)
     follow_vm(connection, rule, old, new)
 
 
@@ -364,4 +375,5 @@ def _rule(row: sa.Row[Any], vms: Iterable[ProtectedVm]) -> BackupRule:
         vms=tuple(vms),
         advanced=msgspec.json.decode(row.advanced, type=AdvancedSettings),
         policy=_unpacked(row.policy),
+        proof=msgspec.json.decode(row.proof, type=ProofPolicy) if row.proof else ProofPolicy(),
     )

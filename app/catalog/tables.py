@@ -148,6 +148,7 @@ rules = sa.Table(
     sa.Column("target_path", sa.Text, nullable=False),
     sa.Column("advanced", sa.Text, nullable=False),
     sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("proof", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("considered_until", UtcDateTime, nullable=False),
 )
@@ -177,6 +178,31 @@ retries = sa.Table(
     sa.Column("times", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("task_id", sa.String(36), nullable=False),
+)
+
+point_proofs = sa.Table(
+    "point_proofs",
+    metadata,
+    sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target_path", sa.String(1024), primary_key=True),
+    sa.Column("id", sa.String(512), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("task_id", sa.String(36)),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("picture", sa.LargeBinary),
+)
+"""The newest proof of each restore point. The picture is last, so that the others are read without it."""
+
+proven_vms = sa.Table(
+    "proven_vms",
+    metadata,
+    sa.Column("rule_id", sa.String(36), sa.ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("vm", sa.String(255), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
 )
 
 vm_successions = sa.Table(
@@ -224,6 +250,69 @@ attachment_journal = sa.Table(
     sa.Column("is_writable", FLAG, nullable=False, server_default=sa.false()),
     sa.Column("opened_at", UtcDateTime, nullable=False),
 )
+
+instant_recoveries = sa.Table(
+    "instant_recoveries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("purpose", sa.String(16), nullable=False, server_default="recovery"),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("standby_id", sa.String(36), nullable=False),
+    sa.Column("target_path", sa.Text, nullable=False),
+    sa.Column("point_id", sa.Text, nullable=False),
+    sa.Column("rule_id", sa.String(36)),
+    sa.Column("rule_name", sa.Text, nullable=False),
+    sa.Column("vm_name", sa.Text, nullable=False),
+    sa.Column("placement", sa.Text, nullable=False),
+    sa.Column("power_on", FLAG, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("host_name", sa.Text, nullable=False),
+    sa.Column("datastore", sa.Text, nullable=False),
+    sa.Column("configuration", sa.Text, nullable=False),
+    sa.Column("pin", sa.String(32), nullable=False),
+    sa.Column("vm", sa.Text),
+    sa.Column("task_id", sa.String(36)),
+    sa.Column("successor", sa.Text),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_params", sa.Text),
+    sqlite_autoincrement=True,
+)
+"""VMs that run from restore points; a number is never given twice."""
+
+migrations = sa.Table(
+    "migrations",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("vm", sa.Text, nullable=False),
+    sa.Column("vm_name", sa.Text, nullable=False),
+    sa.Column("instance_uuid", sa.String(64)),
+    sa.Column("bios_uuid", sa.String(64)),
+    sa.Column("platform_uuid", sa.String(64)),
+    sa.Column("target_id", sa.String(36), nullable=False),
+    sa.Column("placement", sa.Text, nullable=False),
+    sa.Column("options", sa.Text, nullable=False),
+    sa.Column("created_as", sa.Text, nullable=False),
+    sa.Column("target_vm", sa.Text),
+    sa.Column("disks", sa.Text, nullable=False),
+    sa.Column("progress", sa.Text, nullable=False),
+    sa.Column("source_was_on", FLAG, nullable=False),
+    sa.Column("is_shutting_down", FLAG, nullable=False),
+    sa.Column("source_kept_as", sa.Text, nullable=False),
+    sa.Column("task_id", sa.String(36)),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_params", sa.Text),
+    sqlite_autoincrement=True,
+)
+"""Migrations of VMs; a number is never given twice."""
 
 restore_journal = sa.Table(
     "restore_journal",

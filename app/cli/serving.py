@@ -11,7 +11,7 @@ from app.core.nfs3 import NFS_PORT, PORTMAP_PORT
 from app.domain.ids import PointId
 from app.logs import ProgramLog
 from app.nfs.service import Export, KeyMissing, Source, run_service
-from app.repository import MasterKey, PointReader, Repository, inspect_repository
+from app.repository import MasterKey, PointReader, Repository, RepositoryFacts, inspect_repository
 from app.repository.errors import RepositoryMissing
 
 _log = logging.getLogger(__name__)
@@ -48,10 +48,8 @@ class _RestorePoint:
             KeyMissing: its repository is encrypted, and no key was given.
             OperationalError: it cannot be opened.
         """
-        root = Path(export.repository)
-        facts = inspect_repository(root)
-        if facts.id != export.repository_id:
-            raise RepositoryMissing(path=root)
+        root, self._export = Path(export.repository), export
+        facts = self._inspected()
         if facts.is_encrypted and key is None:
             raise KeyMissing
         master = None if key is None else MasterKey(key.decode("ascii"))
@@ -61,6 +59,17 @@ class _RestorePoint:
         except BaseException:
             self._repository.close()
             raise
+
+    def _inspected(self) -> RepositoryFacts:
+        root = Path(self._export.repository)
+        facts = inspect_repository(root)
+        if facts.id != self._export.repository_id:
+            raise RepositoryMissing(path=root)
+        return facts
+
+    def check(self) -> None:
+        """Do :meth:`app.nfs.service.Source.check`."""
+        self._inspected()
 
     def open_disk(self, key: int) -> DiskReader:
         """Do :meth:`app.nfs.service.Source.open_disk`."""

@@ -22,7 +22,7 @@ def make_pages(console: Console, languages: LanguageSwitch, program: Program) ->
     return (
         OverviewPage(console, program),
         BackupPage(console),
-        RestorePage(console),
+        RestorePage(console, program),
         MigrationPage(console),
         TasksPage(console),
         PlatformsPage(console),

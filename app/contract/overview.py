@@ -9,6 +9,7 @@ from app.contract.tasks import TaskRow
 from app.domain.clocks import ClockDoubt
 from app.domain.concerns import Concern, PlatformCoverage, RuleStops, StandbyCondition, concerns
 from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.domain.proofs import UnprovenVm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,16 @@ class Overview:
     """Rules of which VMs are stopped."""
     clock_doubts: tuple[ClockDoubt, ...] = ()
     """Why this machine's clock is not believed: meanwhile nothing is removed for its age."""
+    proven_vms: int = 0
+    """VMs in rules of which a restore point was ever proven, in whichever way."""
+    booted_vms: int = 0
+    """Those of them whose last proof was that the guest system came up."""
+    unproven: tuple[UnprovenVm, ...] = ()
+    """VMs without a proof for longer than their rules say, the longest first; :attr:`unproven_count` says of how
+    many."""
+    unproven_count: int = 0
+    troubled_vms: int = 0
+    """VMs that run from restore points whose standby is away, full or read-only."""
 
     def concerns(self) -> tuple[Concern, ...]:
         """Return what stands against "all is well", worst first."""
@@ -68,6 +79,8 @@ class Overview:
             overdue_count=max(self.overdue_count, len(self.overdue)),
             platforms=self.platforms,
             stops=self.stops,
+            unproven_count=max(self.unproven_count, len(self.unproven)),
+            troubled_count=self.troubled_vms,
             standbys=[
                 StandbyCondition(
                     name=standby.name,
@@ -100,6 +113,8 @@ class EngineStatus:
     """How many of those that run were asked to stop."""
     offers: int = 0
     """How many restore points are offered over NBD."""
+    instant: int = 0
+    """How many VMs run from restore points through this machine."""
 
 
 class ReadStatus(Query[EngineStatus], frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import Message, Param
 from app.domain.policies import OneTimePolicy, PeriodicPolicy, RetryPlan
 from app.domain.problems import problem_message
+from app.domain.proofs import ProofKind, ProofPolicy
 from app.domain.retry import NextTry
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind, TaskState
@@ -53,6 +54,8 @@ class RuleDraft:
     vms: tuple[VmChoice, ...]
     advanced: AdvancedSettings = field(default_factory=AdvancedSettings)
     policy: Policy
+    proof: ProofPolicy = field(default_factory=ProofPolicy)
+    """恢复验证."""
 
 
 class CreateRule(Command[RuleId], frozen=True, kw_only=True):
@@ -76,6 +79,13 @@ class ChangeRuleRetry(Command[None], frozen=True, kw_only=True):
 
     rule: RuleId
     retry: RetryPlan
+
+
+class ChangeRuleProof(Command[None], frozen=True, kw_only=True):
+    """恢复验证: change when and how the restore points of a rule are proven; what runs is left alone."""
+
+    rule: RuleId
+    proof: ProofPolicy
 
 
 class AddVmsToRule(Command[None], frozen=True, kw_only=True):
@@ -169,6 +179,11 @@ class RuleRow:
     unviewed_errors: int
     policy: Policy | None = None
     """When it runs and what it keeps; None from an engine that does not say."""
+    last_proven: datetime | None = None
+    """When a restore point of any of its VMs was last proven; None: never."""
+    last_proven_kind: ProofKind | None = None
+    unproven_vms: int = 0
+    """VMs of it without a proof for longer than it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +213,11 @@ class RuleVmRow:
     unviewed_errors: int
     next_try: NextTry | None = None
     """When its failed backup is retried automatically."""
+    last_proven: datetime | None = None
+    """When a restore point of it was last proven; None: never."""
+    last_proven_kind: ProofKind | None = None
+    unproven_since: datetime | None = None
+    """Since when a proof of it is late; None while it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +230,12 @@ class RuleDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleProblemRow:
-    """What is wrong with a field of a draft: a code of ``RuleProblem`` or ``PlanProblem``, and its value."""
+    """What is wrong with a field of a draft, and its value."""
 
     field: str
-    """``name``, ``platform``, ``vms``, ``standby``, ``target_path``, ``policy``."""
+    """``name``, ``platform``, ``vms``, ``standby``, ``target_path``, ``policy``, ``proof``."""
     code: str
+    """Of ``RuleProblem``, ``PlanProblem`` or ``ProofProblem``."""
     value: Param
 
     def said(self) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
@@ -17,6 +17,7 @@ from app.domain.ids import SnapshotId, VmId
 from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.domain.vddk import VddkLibrary
+from app.domain.vms import VirtualDisk
 
 
 class AccessMode(Enum):
@@ -180,6 +181,20 @@ class DiskAddress:
 
     Raises what the platform says instead, for example that the disk is frozen no more.
     """
+
+    @classmethod
+    def of(cls, vm: VmId, vm_name: str, disk: VirtualDisk, snapshot: SnapshotId | None = None) -> Self:
+        """Return where a disk of a VM is; ``snapshot`` is the one that holds it still."""
+        return cls(
+            vm=vm,
+            vm_name=vm_name,
+            disk_key=disk.key,
+            path=disk.path,
+            capacity_bytes=disk.capacity_bytes,
+            snapshot=snapshot,
+            is_delta=disk.is_delta,
+            is_encrypted=disk.is_encrypted,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,10 @@ class Subject(Enum):
     """Task ids; other lines have no key."""
     OFFERS = "offers"
     """No keys."""
+    INSTANT = "instant"
+    """Ids of instant recoveries."""
+    MIGRATION = "migration"
+    """Ids of migrations."""
     CLOCK = "clock"
     """No keys: whether the machine's clock is believed."""
 

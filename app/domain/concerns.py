@@ -16,6 +16,7 @@ FULL: Final = 0.95
 class ConcernKind(Enum):
     """Kinds of concerns, worst first."""
 
+    TROUBLED = "troubled"
     FAILED = "failed"
     OVERDUE = "overdue"
     PLATFORM_UNREACHABLE = "platform_unreachable"
@@ -23,18 +24,20 @@ class ConcernKind(Enum):
     STANDBY_FULL = "standby_full"
     STANDBY_LOCKED = "standby_locked"
     UNPROTECTED = "unprotected"
+    UNPROVEN = "unproven"
     STOPPED = "stopped"
     PLATFORM_NEVER_READ = "platform_never_read"
     STANDBY_NEARLY_FULL = "standby_nearly_full"
 
     @property
     def is_urgent(self) -> bool:
-        """Return whether a backup is missing or cannot be made; the others need a decision."""
+        """Return whether a VM stands still, or a backup is missing or cannot be made; others need a decision."""
         return self in _URGENT
 
 
 _URGENT = frozenset(
     {
+        ConcernKind.TROUBLED,
         ConcernKind.FAILED,
         ConcernKind.OVERDUE,
         ConcernKind.PLATFORM_UNREACHABLE,
@@ -89,7 +92,7 @@ class Concern:
     count: int = 1
     """How many VMs it is about; 1 for a platform or a standby."""
     name: str = ""
-    """Of the platform, the rule or the standby; empty for failed and overdue VMs."""
+    """Of the platform, the rule or the standby; empty for troubled, failed, overdue and unproven VMs."""
     rule: RuleId | None = None
     of: int = 0
     """Of how many, for stopped VMs."""
@@ -102,13 +105,19 @@ def concerns(
     platforms: Iterable[PlatformCoverage],
     stops: Iterable[RuleStops],
     standbys: Iterable[StandbyCondition],
+    unproven_count: int = 0,
+    troubled_count: int = 0,
 ) -> tuple[Concern, ...]:
     """Return everything that is not well, worst first; only an empty answer means that all is well."""
     found: list[Concern] = []
+    if troubled_count > 0:
+        found.append(Concern(kind=ConcernKind.TROUBLED, count=troubled_count))
     if failed_count > 0:
         found.append(Concern(kind=ConcernKind.FAILED, count=failed_count))
     if overdue_count > 0:
         found.append(Concern(kind=ConcernKind.OVERDUE, count=overdue_count))
+    if unproven_count > 0:
+        found.append(Concern(kind=ConcernKind.UNPROVEN, count=unproven_count))
     for platform in platforms:
         found += _of_platform(platform)
     for standby in standbys:

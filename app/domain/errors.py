@@ -255,3 +255,23 @@ class PowerOperationFailed(OperationalError):
     code = "vm.power_failed"
     message_template = "{vm} could not be powered {operation}: {detail}."
     hint_template = "Look at the VM's recent tasks in vCenter; answer a pending question there."
+
+
+class NfsMountFailed(OperationalError):
+    """A host does not mount what this machine serves."""
+
+    code = "nfs.mount_failed"
+    message_template = "The host {host} could not mount the datastore {datastore} of this machine: {detail}."
+    hint_template = (
+        "See that the host reaches {server} at the TCP ports 111 and 2049 and UDP port 111, and that it may have "
+        "another NFS datastore; then try again."
+    )
+
+
+class NfsMountInUse(OperationalError):
+    """A host cannot let go of a datastore of ours: something is on it still."""
+
+    code = "nfs.mount_in_use"
+    message_template = "The host {host} does not let go of the datastore {datastore}: {detail}."
+    hint_template = "Move what is on it to another datastore, or remove it from the inventory; then stop it again."
+    retryable = True

@@ -22,3 +22,9 @@ StandbyId = NewType("StandbyId", str)
 
 RuleId = NewType("RuleId", str)
 """Our key of a backup rule (a UUID)."""
+
+RecoveryId = NewType("RecoveryId", str)
+"""Our key of an instant recovery (32 hexadecimal digits)."""
+
+MigrationId = NewType("MigrationId", str)
+"""Our key of the migration of one VM (32 hexadecimal digits)."""

@@ -5,9 +5,10 @@ from typing import Final
 
 from app.domain.messages import Message, MessageKind, Param
 from app.domain.policies import PlanProblem
+from app.domain.proofs import ProofProblem
 from app.domain.rules import RuleProblem
 
-_KINDS: Final[Mapping[RuleProblem | PlanProblem, MessageKind]] = {
+_KINDS: Final[Mapping[RuleProblem | PlanProblem | ProofProblem, MessageKind]] = {
     RuleProblem.NAME_MISSING: MessageKind("problem.name_missing", "Enter a name for the rule."),
     RuleProblem.NAME_TOO_LONG: MessageKind("problem.name_too_long", "The name has more than 64 characters."),
     RuleProblem.NAME_TAKEN: MessageKind("problem.name_taken", "Another rule has the name {value}."),
@@ -45,6 +46,24 @@ _KINDS: Final[Mapping[RuleProblem | PlanProblem, MessageKind]] = {
         "problem.start_before_today",
         "The start must not be before today; a time that has passed today means now.",
     ),
+    ProofProblem.DAYS_OUT_OF_RANGE: MessageKind("problem.proof_days", "Enter a number of days from 1 to 90."),
+    ProofProblem.TIME_ZONED: MessageKind("problem.proof_time", "The time of day must have no time zone."),
+    ProofProblem.LIMIT_OUT_OF_RANGE: MessageKind(
+        "problem.proof_limit", "Enter a time limit from 1 to 240 minutes."
+    ),
+    ProofProblem.CPUS_OUT_OF_RANGE: MessageKind("problem.proof_cpus", "Enter a number of CPUs from 1 to 64."),
+    ProofProblem.MEMORY_OUT_OF_RANGE: MessageKind(
+        "problem.proof_memory", "Enter a memory size from 128 MB to 1 TB that is a multiple of 4 MB."
+    ),
+    ProofProblem.AT_ONCE_OUT_OF_RANGE: MessageKind(
+        "problem.proof_at_once", "Enter how many run at the same time, from 1 to 16."
+    ),
+    ProofProblem.BUDGET_OUT_OF_RANGE: MessageKind(
+        "problem.proof_budget", "The minutes per day must be from the time limit of one proof to 1440."
+    ),
+    ProofProblem.WARNING_OUT_OF_RANGE: MessageKind(
+        "problem.proof_warning", "Enter a number of days from 0 to 365; 0 switches the warning off."
+    ),
 }
 _BY_CODE: Final = {problem.value: kind for problem, kind in _KINDS.items()}
 UNKNOWN_PROBLEM: Final = MessageKind("problem.unknown", "This cannot be used: {code}")
@@ -54,7 +73,7 @@ def problem_message(code: str, value: Param = "") -> Message:
     """Return what is wrong; a code of another version of the program is named as it is.
 
     Args:
-        code: the value of a ``RuleProblem`` or ``PlanProblem``.
+        code: the value of a ``RuleProblem``, ``PlanProblem`` or ``ProofProblem``.
         value: what it is about, such as the name of the other rule.
     """
     kind = _BY_CODE.get(code)

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy
+from app.domain.proofs import ProofPolicy
 from app.domain.states import TaskState
 
 NAME_MAX_CHARS: Final = 64
@@ -78,6 +79,7 @@ class BackupRule:
     vms: tuple[ProtectedVm, ...]
     advanced: AdvancedSettings = field(default_factory=AdvancedSettings)
     policy: BackupPolicy
+    proof: ProofPolicy = field(default_factory=ProofPolicy)
 
     def problems(
         self, *, names_taken: Iterable[str], vms_taken: Mapping[VmId, str]

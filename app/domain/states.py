@@ -28,6 +28,11 @@ class TaskKind(Enum):
     MIGRATION = "migration"
     CLOSING = "closing"
     CONSOLIDATION = "consolidation"
+    INSTANT_START = "instant_start"
+    INSTANT_STOP = "instant_stop"
+    INSTANT_FINISH = "instant_finish"
+    INSTANT_KEEP = "instant_keep"
+    PROOF = "proof"
 
     def said(self) -> Message:
         """Return the word as a message."""
@@ -48,6 +53,11 @@ _TASK_WORDS = {
     TaskKind.MIGRATION: MessageKind("word.task.migration", "migration"),
     TaskKind.CLOSING: MessageKind("word.task.closing", "closing to other users"),
     TaskKind.CONSOLIDATION: MessageKind("word.task.consolidation", "disk consolidation"),
+    TaskKind.INSTANT_START: MessageKind("word.task.instant_start", "instant recovery"),
+    TaskKind.INSTANT_STOP: MessageKind("word.task.instant_stop", "end of an instant recovery"),
+    TaskKind.INSTANT_FINISH: MessageKind("word.task.instant_finish", "move of an instant recovery"),
+    TaskKind.INSTANT_KEEP: MessageKind("word.task.instant_keep", "keeping of an instant recovery"),
+    TaskKind.PROOF: MessageKind("word.task.proof", "proof of restore"),
 }
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Params
+from app.domain.proofs import RestoreProof
 from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 
@@ -102,6 +103,8 @@ class KnownPoint:
     """Whether its repository is."""
     platform: PlatformId | None = None
     """The registered platform that it came from; None when there is none, or when that cannot be told."""
+    proof: RestoreProof | None = None
+    """Whether it was tried that it can be used, and how that ended."""
 
 
 def in_sequence(newest_first: Iterable[KnownPoint]) -> tuple[KnownPoint, ...]:

@@ -195,6 +195,13 @@ class VmPlacement:
     """Number of virtual CPUs; None as they were."""
     cores_per_socket: int | None = None
     memory_mib: int | None = None
+    directory: str | None = None
+    """Directory on the datastore, which exists, for the VM's files. None: the platform makes a new one."""
+    present_disks: tuple[tuple[int, str], ...] = ()
+    """Pairs (disk key in the saved configuration, path such as ``[ds1] web-01/web-01.vmdk``): disks that exist and
+    are attached as they are; they stay where they are when the creation fails."""
+    is_isolated: bool = False
+    """Whether its network adapters are not connected to anything, also when it is started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

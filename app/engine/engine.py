@@ -17,6 +17,8 @@ from app.core.zones import local_zone
 from app.domain.changes import Changed, Subject
 from app.domain.events import Announcement, Event
 from app.engine.assembly.handlers import build_handlers
+from app.engine.assembly.instant import build_instant
+from app.engine.assembly.migration import build_migration
 from app.engine.assembly.rules import build_rules
 from app.engine.assembly.services import build_services
 from app.engine.assembly.tasks import (
@@ -32,6 +34,8 @@ from app.engine.export.offers import OfferHandlers
 from app.engine.handlers import Request, handler_table
 from app.engine.history.messages import PROGRAM_ENDED, PROGRAM_STARTED
 from app.engine.history.recorder import Recorder
+from app.engine.instant.shares import Keys as ServingKeys
+from app.engine.instant.shares import MakeService, NoService
 from app.engine.messages import MessageCatalogue
 from app.engine.notify.service import Notifier
 from app.engine.notify.settings import NotificationSettingsStore
@@ -42,6 +46,7 @@ from app.engine.program.limits import KeepLimits
 from app.engine.program.secretaccess import BoundedSecrets
 from app.engine.program.settings import EngineSettings
 from app.engine.program.unreadable import UnreadableReport
+from app.engine.proof.lateness import names_of_unproven
 from app.engine.tasks.factory import TaskFactory
 
 R = TypeVar("R")
@@ -54,6 +59,11 @@ _LATE_S = 2.0
 """How long is tried at the end to write what the catalog could not take before."""
 _RESERVED_S = 5.0
 """What tasks leave of the time for the parts that end after them."""
+
+
+def _no_serving(_keys: ServingKeys) -> NoService:
+    """Make what serves nothing."""
+    return NoService()
 
 
 class Engine:
@@ -88,6 +98,7 @@ class Engine:
         keep_limits: KeepLimits = lambda _limits: None,
         probe: PortProbe = probe_port,
         bus: EventBus | None = None,
+        serving: MakeService = _no_serving,
     ) -> None:
         """Put the engine together; nothing is opened or started yet.
 
@@ -108,6 +119,7 @@ class Engine:
             keep_limits: makes limits that the operator changes last.
             probe: probes whether a port of a host can be reached.
             bus: carries the facts inside the engine; by default one of its own.
+            serving: makes what serves VMs that run from restore points; by default they are refused.
         """
         self._catalog = catalog
         self._secrets = BoundedSecrets(secrets)
@@ -133,8 +145,11 @@ class Engine:
         self.points = build_point_reconciler(services, self.manager)
         self._unreadable = UnreadableReport(catalog, self._journal)
         self._rules, rule_handlers = build_rules(
-            services, self.manager, self.factory, self.points, self._unreadable
+            services, self.manager, self.factory, self.points, self._unreadable, self._settle_left
         )
+        self.instant = build_instant(services, self.manager, self.factory, attachments, serving)
+        chance = chance or random.SystemRandom()
+        self.migration = build_migration(services, self.manager, self.factory, attachments, remover, chance)
         self.execution = build_execution(
             services,
             remover,
@@ -142,7 +157,10 @@ class Engine:
             self._rules,
             self._recovery,
             self.points,
-            chance or random.SystemRandom(),
+            self.instant.runs,
+            self.instant.proofs,
+            self.migration.runs,
+            chance,
         )
         self.recorder = Recorder(
             self.manager.live,
@@ -159,6 +177,7 @@ class Engine:
             bus=self._bus,
             clock=clock,
             log=self._journal.about("", "notification"),
+            unproven=partial(names_of_unproven, catalog, clock),
         )
         self.offers = OfferHandlers(services.repositories, self._journal, clock, self._changes)
         handlers = build_handlers(
@@ -172,8 +191,10 @@ class Engine:
             texts=texts,
             keep_limits=keep_limits,
             probe=probe,
+            serving=self.instant.shares.port_problem,
+            count_troubled=lambda: self.instant.watch.count,
         )
-        self._handlers = handler_table((rule_handlers, *handlers))
+        self._handlers = handler_table((rule_handlers, *self.instant.handlers, self.migration.handlers, *handlers))
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -188,18 +209,33 @@ class Engine:
         waiting = self._recovery.waiting()
         for platform in sorted(self._recovery.platforms()):
             self.manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
+        self.manager.aside("instant", self._settle_instant)
+        self.migration.settling.note_interrupted()
         self.points.compare_all()
         self.offers.start()
         self._notifier.start()
         self.recorder.start(self._settings.traffic_interval_s)
         self.manager.begin(self.execution, waiting)
         self._rules.start()
+        self.migration.settling.look()
+        self.migration.ticker.start()
+        self.instant.ticker.start()
         self._unreadable.write()
         self._changes.start(self._announce)
+
+    def _settle_instant(self) -> None:
+        self.instant.settling.serve_again()
+        self._settle_left()
+
+    def _settle_left(self) -> None:
+        for platform in sorted(self.instant.settling.platforms()):
+            self.instant.settling.visit(platform)
 
     def tick(self) -> None:
         """Look at the clock now: begin what is due. A thread of the engine does so once a second by itself."""
         self._rules.tick()
+        self.migration.ticker.tick()
+        self.instant.ticker.tick()
 
     def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Stop what runs, let it clean up, and start nothing more; waiting tasks go on at the next start.
@@ -216,10 +252,13 @@ class Engine:
         ending = Ending(timeout_s)
         self._secrets.close(within_s=timeout_s / 2)
         self._rules.stop(ending.left_s(most_s=_STEP_S))
+        self.migration.ticker.stop(ending.left_s(most_s=_STEP_S))
+        self.instant.ticker.stop(ending.left_s(most_s=_STEP_S))
         ended = self.manager.close(ending.left_s(reserved_s=_RESERVED_S))
         steps = (
             ("rules", self._rules.close),
             ("offers", self.offers.close),
+            ("instant recoveries", self.instant.shares.close),
             ("traffic", self.recorder.close),
             ("notifications", self._notifier.close),
             ("inventories", self.services.inventories.close),

@@ -307,6 +307,7 @@ RULE_DELETED_WITH_DATA = MessageKind(
     "rule.deleted_with_data", "Rule deleted; {points} restore {points:point/points} went to the trash"
 )
 RULE_POLICY_CHANGED = MessageKind("rule.policy_changed", "The policy was changed")
+RULE_PROOF_CHANGED = MessageKind("rule.proof_changed", "The settings of proofs of restore were changed")
 RULE_VMS_ADDED = MessageKind("rule.vms_added", "Added to the rule: {vms}")
 RULE_VMS_REMOVED = MessageKind("rule.vms_removed", "Taken out of the rule: {vms}")
 RULE_VM_DATA_DELETED = MessageKind(

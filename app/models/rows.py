@@ -46,6 +46,8 @@ class Column(Generic[Row]):
     stretch: bool = False
     hidden: bool = False
     """Whether it starts hidden."""
+    roomy: bool = False
+    """Whether it is shown only while the table has room for all others, unless the operator chose otherwise."""
     unit: str = ""
     """What the numbers of ``sort`` count, for the title in an export: B, B/s, s."""
     value: Callable[[Row], Cell] | None = None

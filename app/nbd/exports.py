@@ -1,13 +1,14 @@
 """Disks that are offered: size, holes, and a small pool of readers."""
 
 import queue
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from app.core.disks import DiskReader, ReadRequest
-from app.domain.extents import Extent, clip, complement, intersect
+from app.domain.extents import Extent, clip
 
 OpenDisk = Callable[[], DiskReader]
 
@@ -61,31 +62,49 @@ class Export:
         allocated = first.allocated_extents()
         whole = [Extent(0, self.capacity_bytes)]
         self._data = whole if allocated is None else clip(allocated, self.capacity_bytes)
+        self._starts = [extent.start for extent in self._data]
         self._opened = [first]
         for _ in range(readers - 1):
             self._idle.put(None)
         self._idle.put(first)
 
-    def read(self, offset: int, length_bytes: int) -> bytearray:
-        """Return bytes of the disk, waiting for a free reader.
+    def read_together(self, parts: Sequence[tuple[int, int]]) -> list[bytearray]:
+        """Return several parts of the disk, each with its offset and length, waiting for a free reader.
 
         Raises:
-            OperationalError: the disk cannot be read.
+            OperationalError: one of them cannot be read.
         """
-        buffer = bytearray(length_bytes)
+        buffers = [bytearray(length_bytes) for _, length_bytes in parts]
+        requests = [
+            ReadRequest(offset, memoryview(buffer)) for (offset, _), buffer in zip(parts, buffers, strict=True)
+        ]
         with self._reader() as reader:
-            for _ in reader.read_many([ReadRequest(offset, memoryview(buffer))]):
+            for _ in reader.read_many(requests):
                 pass
-        return buffer
+        return buffers
+
+    def is_data(self, offset: int, length_bytes: int) -> bool:
+        """Return whether a part of the disk has no holes."""
+        at = bisect_right(self._starts, offset) - 1
+        return at >= 0 and self._data[at].end >= offset + length_bytes
 
     def ranges(self, offset: int, length_bytes: int) -> Sequence[Range]:
         """Return how a part of the disk divides into data and holes, in order and without gaps."""
-        part = [Extent(offset, length_bytes)]
-        data = [Range(extent, is_hole=False) for extent in intersect(self._data, part)]
-        holes = [
-            Range(extent, is_hole=True) for extent in intersect(complement(self._data, self.capacity_bytes), part)
-        ]
-        return sorted([*data, *holes], key=lambda block: block.extent.start)
+        found: list[Range] = []
+        position, end = offset, offset + length_bytes
+        for at in range(max(0, bisect_right(self._starts, offset) - 1), len(self._data)):
+            extent = self._data[at]
+            if extent.start >= end:
+                break
+            start, stop = max(position, extent.start), min(end, extent.end)
+            if start < stop:
+                if position < start:
+                    found.append(Range(Extent(position, start - position), is_hole=True))
+                found.append(Range(Extent(start, stop - start), is_hole=False))
+                position = stop
+        if position < end:
+            found.append(Range(Extent(position, end - position), is_hole=True))
+        return found
 
     @contextmanager
     def connected(self) -> Iterator[None]:

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import struct
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import Final
 
 from app.domain.errors import OperationalError
 from app.nbd.exports import Export, Range
 from app.nbd.handshake import Agreement
+from app.nbd.incoming import Incoming
 from app.nbd.wire import (
     ALLOCATION_ID,
     LONGEST_REQUEST_BYTES,
-    REQUEST_BYTES,
     CommandFlag,
     CommandKind,
     Errno,
@@ -26,6 +28,8 @@ from app.nbd.wire import (
 _log = logging.getLogger(__name__)
 
 _IN_WORK = 16
+_SMALL_BYTES: Final = 64 * 1024
+"""Reads up to this size are answered together when they came together."""
 _CHANGING = frozenset({CommandKind.WRITE, CommandKind.TRIM, CommandKind.WRITE_ZEROES})
 _ANSWERED = frozenset({CommandKind.READ, CommandKind.FLUSH, CommandKind.CACHE, CommandKind.BLOCK_STATUS})
 _MOST_STATES = 64 * 1024
@@ -45,8 +49,9 @@ class Transmission:
         self._agreement = agreement
         self._export: Export = agreement.export
         self._pool = pool
-        self._reader = reader
+        self._incoming = Incoming(reader)
         self._writer = writer
+        self._small: list[Request] = []
         self._slots = asyncio.Semaphore(_IN_WORK)
         self._sending = asyncio.Lock()
 
@@ -59,19 +64,58 @@ class Transmission:
         """
         async with asyncio.TaskGroup() as tasks:
             while True:
-                request = Request.decode(await self._reader.readexactly(REQUEST_BYTES))
-                if request.kind == CommandKind.DISCONNECT:
-                    return
-                if request.kind == CommandKind.WRITE:
-                    await self._swallow(request.length_bytes)
-                await self._slots.acquire()
-                tasks.create_task(self._answer(request))
+                for request in await self._incoming.requests():
+                    if request.kind == CommandKind.DISCONNECT:
+                        self._begin_small(tasks)
+                        return
+                    if request.kind == CommandKind.WRITE:
+                        await self._incoming.skip(request.length_bytes)
+                    if self._slots.locked():
+                        self._begin_small(tasks)
+                    await self._slots.acquire()
+                    if self._is_small(request):
+                        self._small.append(request)
+                    else:
+                        tasks.create_task(self._answer(request))
+                self._begin_small(tasks)
 
-    async def _swallow(self, length_bytes: int) -> None:
-        """Read the data of a write that will be refused, a little at a time."""
-        left = length_bytes
-        while left:
-            left -= len(await self._reader.readexactly(min(left, 1 << 16)))
+    def _is_small(self, request: Request) -> bool:
+        """Return whether a request is answered together with others: a read of little, without holes."""
+        return (
+            request.kind == CommandKind.READ
+            and request.length_bytes <= _SMALL_BYTES
+            and self._refusal(request) is None
+            and (not self._agreement.structured or self._export.is_data(request.offset, request.length_bytes))
+        )
+
+    def _begin_small(self, tasks: asyncio.TaskGroup) -> None:
+        small, self._small = self._small, []
+        if small:
+            tasks.create_task(self._answer_together(small))
+
+    async def _answer_together(self, requests: Sequence[Request]) -> None:
+        """Answer small reads; those that came together are read on one thread and leave together."""
+        parts = [(request.offset, request.length_bytes) for request in requests]
+        try:
+            found = await self._fetch(parts)
+        except OperationalError:  # each by itself then, so that each gets its own answer
+            await asyncio.gather(*(self._answer(request) for request in requests))
+            return
+        try:
+            replies = zip(requests, found, strict=True)
+            await self._send(b"".join(piece for request, data in replies for piece in (self._head(request), data)))
+        except ConnectionError:
+            pass  # the loop that takes requests ends for the same reason
+        finally:
+            for _ in requests:
+                self._slots.release()
+
+    def _head(self, request: Request) -> bytes:
+        """Return what stands before the data of a read that has no holes."""
+        if not self._agreement.structured:
+            return simple_reply(request.cookie)
+        head = chunk_head(request.cookie, ReplyKind.OFFSET_DATA, 8 + request.length_bytes, is_last=True)
+        return head + struct.pack(">Q", request.offset)
 
     async def _answer(self, request: Request) -> None:
         try:
@@ -88,7 +132,7 @@ class Transmission:
             _log.warning("a read for an NBD client failed: %s", failure.message)
             await self._refuse(request, Errno.EIO, failure.message)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the loop that reads requests ends for the same reason
+            pass  # the loop that takes requests ends for the same reason
         finally:
             self._slots.release()
 
@@ -111,7 +155,7 @@ class Transmission:
 
     async def _read(self, request: Request) -> None:
         if not self._agreement.structured:
-            data = await self._fetch(request.offset, request.length_bytes)
+            (data,) = await self._fetch([(request.offset, request.length_bytes)])
             await self._send(simple_reply(request.cookie), data)
             return
         ranges = self._export.ranges(request.offset, request.length_bytes)
@@ -124,7 +168,7 @@ class Transmission:
             head = chunk_head(cookie, ReplyKind.OFFSET_HOLE, 12, is_last=is_last)
             await self._send(head + struct.pack(">QI", start, length_bytes))
             return
-        data = await self._fetch(start, length_bytes)
+        (data,) = await self._fetch([(start, length_bytes)])
         head = chunk_head(cookie, ReplyKind.OFFSET_DATA, 8 + length_bytes, is_last=is_last)
         await self._send(head + struct.pack(">Q", start), data)
 
@@ -152,13 +196,12 @@ class Transmission:
         else:
             await self._send(simple_reply(request.cookie, error))
 
-    async def _fetch(self, offset: int, length_bytes: int) -> bytearray:
+    async def _fetch(self, parts: Sequence[tuple[int, int]]) -> list[bytearray]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._export.read, offset, length_bytes)
+        return await loop.run_in_executor(self._pool, self._export.read_together, parts)
 
-    async def _send(self, head: bytes, data: bytes | bytearray = b"") -> None:
+    async def _send(self, *pieces: bytes | bytearray) -> None:
         async with self._sending:
-            self._writer.write(head)
-            if data:
-                self._writer.write(data)
+            for piece in pieces:
+                self._writer.write(piece)
             await self._writer.drain()

@@ -1,9 +1,8 @@
 """NBD's numbers and frames. All integers big-endian (``doc/proto.md``, "Conventions")."""
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 NBD_MAGIC: Final = 0x4E42444D41474943  # "NBDMAGIC"
 OPTION_MAGIC: Final = 0x49484156454F5054  # "IHAVEOPT"
@@ -147,8 +146,7 @@ class ProtocolBroken(Exception):
     """The client does not speak the protocol; its connection ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request of the transmission phase; offsets and lengths in bytes."""
 
     flags: int
@@ -158,7 +156,7 @@ class Request:
     length_bytes: int
 
     @classmethod
-    def decode(cls, raw: bytes) -> Self:
+    def decode(cls, raw: bytes | bytearray) -> Self:
         """Read a request.
 
         Raises:

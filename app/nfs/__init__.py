@@ -16,6 +16,9 @@ Invariants:
    arguments.
 4. Nothing that a client sends is believed: lengths are bounded before memory is taken for them, names are names
    and no paths, files at the standby are named by ids.
+5. A standby that refuses is waited for: a client hears JUKEBOX, only of a full disk NOSPC, and of an error only
+   where something is damaged. What is refused is remembered for the operator (``trouble``). Nothing is opened,
+   made or deleted under a path that leads to another folder than when the volume was opened.
 
 Threads: everything is on the event loop's thread (:class:`NfsServer` has one) but the work in ``work`` and
 whoever adds and removes volumes. Locks: one per volume, around changes of names; looking takes none.

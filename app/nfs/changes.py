@@ -55,6 +55,7 @@ class Changes:
             wanted = WantedAttributes.decode(decoder)
 
         def work() -> bytes:
+            _refuse_member(folder, name, Status.EXIST)
             made = folder.volume.changes.create(
                 folder.node, name, wanted, how=exclusive, is_guarded=mode == CreateMode.GUARDED
             )
@@ -69,29 +70,37 @@ class Changes:
         name, wanted = taken_name(decoder), WantedAttributes.decode(decoder)
 
         def work() -> bytes:
+            _refuse_member(folder, name, Status.EXIST)
             return _made(folder, folder.volume.changes.make_folder(folder.node, name, wanted))
 
         self._do(work, lambda status: changed(status, folder), answer)
 
     def remove(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer REMOVE."""
-        self._take_away(caller, arguments, VolumeChanges.remove, answer)
+        self._take_away(*self._named(caller, arguments), VolumeChanges.remove, answer)
 
     def rmdir(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
-        """Answer RMDIR."""
-        self._take_away(caller, arguments, VolumeChanges.remove_folder, answer)
+        """Answer RMDIR; the folder of a recovery goes too once it is empty, as when its VM moves away."""
+        folder, name = self._named(caller, arguments)
+        if not folder.has_member(name):
+            self._take_away(folder, name, VolumeChanges.remove_folder, answer)
+            return
+        try:
+            self._places.remove_member(folder, name)
+        except NfsError as error:
+            answer(changed(error.status, folder))
+        else:
+            answer(changed(Status.OK, folder))
+
+    def _named(self, caller: Caller, arguments: memoryview) -> tuple[Place, bytes]:
+        decoder = XdrDecoder(arguments)
+        return self._place(caller, decoder), taken_name(decoder)
 
     def _take_away(
-        self,
-        caller: Caller,
-        arguments: memoryview,
-        remove: Callable[[VolumeChanges, Node, bytes], None],
-        answer: Answer,
+        self, folder: Place, name: bytes, remove: Callable[[VolumeChanges, Node, bytes], None], answer: Answer
     ) -> None:
-        decoder = XdrDecoder(arguments)
-        folder, name = self._place(caller, decoder), taken_name(decoder)
-
         def work() -> bytes:
+            _refuse_member(folder, name, Status.ISDIR)
             remove(folder.volume.changes, folder.node, name)
             return changed(Status.OK, folder)
 
@@ -109,6 +118,8 @@ class Changes:
         def work() -> bytes:
             if folder.volume is not target.volume:
                 raise NfsError(Status.XDEV)
+            _refuse_member(folder, name, Status.ACCES)
+            _refuse_member(target, to_name, Status.EXIST)
             folder.volume.changes.rename(folder.node, name, target.node, to_name)
             return both(Status.OK)
 
@@ -127,6 +138,16 @@ class Changes:
 
     def _place(self, caller: Caller, decoder: XdrDecoder) -> Place:
         return self._places.at(caller, decoder.opaque(MOST_HANDLE_BYTES))
+
+
+def _refuse_member(folder: Place, name: bytes, status: Status) -> None:
+    """Refuse a change of a name that another volume has in this folder.
+
+    Raises:
+        NfsError: it has.
+    """
+    if folder.has_member(name):
+        raise NfsError(status, "the folder of another recovery")
 
 
 def _made(folder: Place, made: Node) -> bytes:

@@ -5,15 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from app.core.disks import ReadRequest
 from app.core.durable import sync_directory, unlink
+from app.core.heldfolder import HeldFolder
 from app.core.nfs3 import Status
 from app.core.positioned import PositionedFile
 from app.core.privatefiles import open_on_standby
 from app.nfs.errors import NfsError, refusal_of
+from app.nfs.trouble import Doing, Trouble
 
 _NO_WAIT: Final = getattr(os, "RWF_NOWAIT", None)
 _OPEN_FILES: Final = 64
@@ -108,16 +111,17 @@ class OpenFiles:
         self._open: dict[Path, PositionedFile] = {}
         self._lock = threading.Lock()
 
-    def get(self, path: Path) -> PositionedFile:
-        """Return a file, opened now unless it is open.
+    def get(self, path: Path, folder: HeldFolder) -> PositionedFile:
+        """Return a file of a folder, opened now unless it is open.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: it cannot be opened, or another folder is in the place of this one.
         """
         with self._lock:
             found = self._open.pop(path, None)
             if found is None:
                 found = PositionedFile(open_on_standby(path, os.O_RDWR))
+                folder.check()
             self._open[path] = found
             while len(self._open) > self._most:
                 del self._open[next(iter(self._open))]
@@ -134,17 +138,28 @@ class OpenFiles:
             self._open.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class FileStorage:
+    """Where the plain files of a volume are."""
+
+    folder: HeldFolder
+    files: OpenFiles
+    trouble: Trouble
+    """Learns what the standby refuses."""
+
+
 class PlainFile:
     """A file that the host made: locks, swap, logs, deltas, configuration. Fulfils :class:`FileContent`."""
 
-    def __init__(self, path: Path, files: OpenFiles, now_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, storage: FileStorage, now_ns: Callable[[], int] = time.time_ns) -> None:
         """Look at a file that is there.
 
         Raises:
             OSError: it cannot be looked at.
         """
         self._path = path
-        self._files = files
+        self._storage = storage
+        self._trouble = storage.trouble
         self._now_ns = now_ns
         self._lock = threading.Lock()
         found = path.stat()
@@ -153,12 +168,13 @@ class PlainFile:
         self._failed: OSError | None = None
 
     @classmethod
-    def create(cls, path: Path, files: OpenFiles, data: bytes = b"") -> "PlainFile":
+    def create(cls, path: Path, storage: FileStorage, data: bytes = b"") -> "PlainFile":
         """Make a file, durably; one that is left there of a creation that was not finished goes.
 
         Raises:
             OSError: the system refused.
         """
+        storage.folder.check()
         with suppress(FileNotFoundError):
             unlink(path)
         file = PositionedFile(open_on_standby(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
@@ -168,7 +184,7 @@ class PlainFile:
         finally:
             file.close()
         sync_directory(path.parent)
-        return cls(path, files)
+        return cls(path, storage)
 
     @property
     def size_bytes(self) -> int:
@@ -195,16 +211,18 @@ class PlainFile:
         if _NO_WAIT is None:
             return False
         try:
-            return os.preadv(self._files.get(self._path).descriptor, [view], offset, _NO_WAIT) == len(view)
+            return os.preadv(self._open().descriptor, [view], offset, _NO_WAIT) == len(view)
         except OSError:  # not in memory, or a file system that cannot say: whoever waits for it hears more
             return False
 
     def read_into(self, offset: int, view: memoryview) -> None:
         """Do :meth:`FileContent.read_into`."""
         try:
-            done = self._files.get(self._path).read_into(offset, [view])
+            with self._trouble.waiting():
+                done = self._open().read_into(offset, [view])
         except OSError as error:
-            raise refusal_of(error) from error
+            raise self._refusal(Doing.READING, error) from error
+        self._trouble.note_success(Doing.READING)
         view[done:] = bytes(len(view) - done)  # it was cut meanwhile
 
     def read_together(self, requests: Sequence[ReadRequest]) -> None:
@@ -223,9 +241,10 @@ class PlainFile:
         if offset + len(data) > LARGEST_FILE_BYTES:
             raise NfsError(Status.FBIG)
         try:
-            self._files.get(self._path).write(offset, [data])
+            with self._trouble.waiting():
+                self._open().write(offset, [data])
         except OSError as error:
-            raise refusal_of(error) from error
+            raise self._refusal(Doing.WRITING, error) from error
         with self._lock:
             self._size_bytes = max(self._size_bytes, offset + len(data))
             self._written_at_ns = max(self._now_ns(), self._written_at_ns + 1)
@@ -237,9 +256,9 @@ class PlainFile:
             raise NfsError(Status.FBIG)
         with self._lock:
             try:
-                self._files.get(self._path).truncate(size_bytes)
+                self._open().truncate(size_bytes)
             except OSError as error:
-                raise refusal_of(error) from error
+                raise self._refusal(Doing.WRITING, error) from error
             self._size_bytes = size_bytes
             self._written_at_ns = max(self._now_ns(), self._written_at_ns + 1)
 
@@ -250,21 +269,31 @@ class PlainFile:
         """
         self._refuse_failed()
         try:
-            self._files.get(self._path).sync_data()
+            with self._trouble.waiting():
+                self._open().sync_data()
         except OSError as error:
             self._failed = error
-            raise refusal_of(error) from error
+            raise self._refusal(Doing.WRITING, error) from error
+        self._trouble.note_success(Doing.WRITING)
 
     def remove(self) -> None:
         """Delete the file; never raises: what cannot be deleted now is, when the volume is opened again."""
-        self._files.forget(self._path)
+        self._storage.files.forget(self._path)
         with suppress(OSError):
+            self._storage.folder.check()
             unlink(self._path)
 
     def close(self) -> None:
         """Do :meth:`FileContent.close`."""
-        self._files.forget(self._path)
+        self._storage.files.forget(self._path)
+
+    def _open(self) -> PositionedFile:
+        return self._storage.files.get(self._path, self._storage.folder)
 
     def _refuse_failed(self) -> None:
         if self._failed is not None:
-            raise refusal_of(self._failed)
+            raise self._refusal(Doing.WRITING, self._failed)
+
+    def _refusal(self, doing: Doing, error: OSError) -> NfsError:
+        self._trouble.note(doing, error)
+        return refusal_of(error)

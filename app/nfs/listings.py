@@ -9,8 +9,8 @@ from typing import Final
 from app.core.nfs3 import Status
 from app.core.xdr import XdrEncoder
 from app.nfs.errors import NfsError
-from app.nfs.names import Node
-from app.nfs.volume import Volume
+from app.nfs.names import ROOT
+from app.nfs.places import Place
 
 _ITSELF, _PARENT = 1, 2
 """Cookies of ``.`` and ``..``."""
@@ -22,9 +22,8 @@ _MOST_BYTES: Final = 1 << 20
 class ListingShort:
     """Answers with ids, names and cookies. Thread: any."""
 
-    def __init__(self, volume: Volume, folder: Node, most_bytes: int) -> None:
+    def __init__(self, folder: Place, most_bytes: int) -> None:
         """Prepare; an answer has at most so many bytes."""
-        self._volume = volume
         self._folder = folder
         self._left = min(most_bytes, _MOST_BYTES) - _AROUND_BYTES
 
@@ -36,8 +35,8 @@ class ListingShort:
         """
         pages: list[bytes] = []
         is_end = True
-        for number, name, node in self._entries(cookie):
-            entry = self._entry(number, name, node)
+        for number, name, place in self._entries(cookie):
+            entry = self._entry(number, name, place)
             self._left -= len(entry)
             if not self._has_room(entry, name):
                 if not pages:
@@ -47,14 +46,24 @@ class ListingShort:
             pages.append(entry)
         return b"".join(pages) + XdrEncoder().u32(0, is_end).done()
 
-    def _entries(self, cookie: int) -> list[tuple[int, bytes, Node]]:
-        volume, folder = self._volume, self._folder
-        first = [(_ITSELF, b".", folder), (_PARENT, b"..", volume.lookup(folder, b".."))]
-        rest = [(node.id, node.name, node) for node in volume.entries(folder, cookie)]
-        return [entry for entry in (*first, *rest) if entry[0] > cookie]
+    def _entries(self, cookie: int) -> list[tuple[int, bytes, Place]]:
+        folder, volume = self._folder, self._folder.volume
+        first = [(_ITSELF, b".", folder), (_PARENT, b"..", folder.child(b".."))]
+        own = [(node.id, node.name, Place(volume, node)) for node in volume.entries(folder.node, cookie)]
+        return [entry for entry in (*first, *own, *self._members()) if entry[0] > cookie]
 
-    def _entry(self, cookie: int, name: bytes, node: Node) -> bytes:
-        return XdrEncoder().u32(1).u64(node.id).opaque(name).u64(cookie).done()
+    def _members(self) -> list[tuple[int, bytes, Place]]:
+        """Return the volumes that are folders here; the cookie of each is its id, behind all others."""
+        if self._folder.node.id != ROOT:
+            return []
+        members = ((name, Place(member, member.root())) for name, member in self._folder.volume.members.items())
+        return sorted(
+            ((place.volume.file_id(place.node), name, place) for name, place in members),
+            key=lambda entry: entry[0],
+        )
+
+    def _entry(self, cookie: int, name: bytes, place: Place) -> bytes:
+        return XdrEncoder().u32(1).u64(place.volume.file_id(place.node)).opaque(name).u64(cookie).done()
 
     def _has_room(self, entry: bytes, name: bytes) -> bool:
         del entry, name
@@ -64,14 +73,14 @@ class ListingShort:
 class ListingPlus(ListingShort):
     """Answers with attributes and handles as well. Thread: any."""
 
-    def __init__(self, volume: Volume, folder: Node, most_bytes: int, most_name_bytes: int) -> None:
+    def __init__(self, folder: Place, most_bytes: int, most_name_bytes: int) -> None:
         """Prepare; the names and cookies alone have at most ``most_name_bytes``."""
-        super().__init__(volume, folder, most_bytes)
+        super().__init__(folder, most_bytes)
         self._left_names = most_name_bytes
 
-    def _entry(self, cookie: int, name: bytes, node: Node) -> bytes:
-        volume = self._volume
-        encoder = XdrEncoder().raw(super()._entry(cookie, name, node)).raw(volume.attributes(node).follow())
+    def _entry(self, cookie: int, name: bytes, place: Place) -> bytes:
+        volume, node = place.volume, place.node
+        encoder = XdrEncoder().raw(super()._entry(cookie, name, place)).raw(volume.attributes(node).follow())
         return encoder.u32(1).opaque(volume.handle(node)).done()
 
     def _has_room(self, entry: bytes, name: bytes) -> bool:

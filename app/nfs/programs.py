@@ -174,6 +174,8 @@ def mount_program(places: Places) -> Program:
             place = places.mounted(caller, XdrDecoder(arguments).opaque(MOST_PATH_BYTES))
         except NfsError as error:
             _log.info("%s may not mount what it asked for: %s", caller.address, error.status.name)
+            if error.status is Status.JUKEBOX:  # MOUNT knows no "later" (RFC 1813, 5.1.5)
+                raise NfsError(Status.SERVERFAULT, str(error)) from error
             raise
         handle = place.volume.handle(place.node)
         _log.info("%s has mounted a volume", caller.address)

@@ -49,12 +49,13 @@ class Queries:
         decoder = XdrDecoder(arguments)
         folder, name = self._place(caller, decoder), taken_name(decoder)
         try:
-            found = folder.volume.lookup(folder.node, name)
+            found = folder.child(name)
         except NfsError as error:
             answer(refused(error.status, folder))
             return
-        encoder = XdrEncoder().u32(Status.OK).opaque(folder.volume.handle(found))
-        answer(encoder.raw(folder.volume.attributes(found).follow()).raw(attributes_after(folder)).done())
+        encoder = XdrEncoder().u32(Status.OK).opaque(found.volume.handle(found.node))
+        attributes = found.volume.attributes(found.node).follow()
+        answer(encoder.raw(attributes).raw(attributes_after(folder)).done())
 
     def access(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer ACCESS: who may use a volume may do everything in it."""
@@ -74,7 +75,7 @@ class Queries:
         decoder = XdrDecoder(arguments)
         place = self._place(caller, decoder)
         cookie, _, most_bytes = decoder.u64(), decoder.take(VERIFIER_BYTES), decoder.u32()
-        _list(place, ListingShort(place.volume, place.node, most_bytes), cookie, answer)
+        _list(place, ListingShort(place, most_bytes), cookie, answer)
 
     def readdirplus(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer READDIRPLUS."""
@@ -82,7 +83,7 @@ class Queries:
         place = self._place(caller, decoder)
         cookie, _ = decoder.u64(), decoder.take(VERIFIER_BYTES)
         name_bytes, most_bytes = decoder.u32(), decoder.u32()
-        _list(place, ListingPlus(place.volume, place.node, most_bytes, name_bytes), cookie, answer)
+        _list(place, ListingPlus(place, most_bytes, name_bytes), cookie, answer)
 
     def fsstat(self, caller: Caller, arguments: memoryview, answer: Answer) -> None:
         """Answer FSSTAT: the space of a volume is that of the standby."""

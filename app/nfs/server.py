@@ -96,6 +96,28 @@ class NfsServer:
         """Serve a volume no more; its handles are stale then. What is under way in it goes on to its end."""
         self._in_loop(lambda: self._places.remove(name))
 
+    def expect(self, name: str, folder: str, clients: frozenset[str]) -> None:
+        """Ask clients to wait for a volume that is to join one that is served, and cannot be shown yet."""
+        self._in_loop(lambda: self._places.expect(name, folder, clients))
+
+    def join(self, name: str, folder: str, member: Volume, number: int) -> None:
+        """Show a volume as a folder in the root of one that is served.
+
+        Args:
+            name: of the volume that is served.
+            folder: the member's name in its root.
+            member: the volume.
+            number: what no other member of that volume ever had; from 1 on.
+
+        Raises:
+            NfsError: there is no such volume, or something in its root has that name.
+        """
+        self._in_loop(lambda: self._places.join(name, folder, member, number))
+
+    def leave(self, name: str, folder: str) -> None:
+        """Show a member no more; its handles are stale then. What is under way in it goes on to its end."""
+        self._in_loop(lambda: self._places.leave(name, folder))
+
     def _in_loop(self, call: Callable[[], Result]) -> Result:
         async def run() -> Result:
             return call()

@@ -50,7 +50,7 @@ class Transfers:
         def finish(_: object = None) -> None:
             view.release()
             is_end = offset + count >= content.size_bytes
-            attributes = place.volume.attributes(place.node).follow()
+            attributes = place.volume.attributes_follow(place.node)
             _READ_ANSWER.pack_into(reply, HEAD_BYTES, Status.OK, attributes, count, is_end, count)
             place.volume.traffic.reads += 1
             place.volume.traffic.read_bytes += count

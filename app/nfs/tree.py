@@ -12,15 +12,27 @@ from pathlib import Path
 from typing import Final
 
 from app.core.durable import unlink
+from app.core.heldfolder import HeldFolder
 from app.core.nfs3 import MOST_NAME_BYTES, Status
 from app.core.privatefiles import make_folders_on_standby
-from app.nfs.content import FileContent, OpenFiles, PlainFile
+from app.nfs.content import FileContent, FileStorage, OpenFiles, PlainFile
 from app.nfs.errors import NfsError, refusal_of
 from app.nfs.names import Content, NameFile, Names, NamesDamaged, Node
+from app.nfs.trouble import Doing, Trouble
 
 GENERATION_BYTES: Final = 8
 _NAMES_FILE: Final = "names"
 _FILES_FOLDER: Final = "files"
+
+
+def stored_names(folder: Path) -> Names | None:
+    """Return the names that are stored in the folder of a volume, None where there are none. Writes nothing.
+
+    Raises:
+        NamesDamaged: they are not what was stored.
+        OSError: they cannot be read.
+    """
+    return NameFile(folder / _NAMES_FILE).load()
 
 
 class Tree:
@@ -31,11 +43,17 @@ class Tree:
         names: all names at this moment.
         contents: the bytes behind each file, by its id.
         lock: excludes changes from each other.
+        trouble: what the standby refuses.
         now_ns: returns the time, as nanoseconds since 1970.
     """
 
     def __init__(
-        self, folder: Path, disks: Mapping[str, FileContent], files: OpenFiles, now_ns: Callable[[], int]
+        self,
+        folder: Path,
+        disks: Mapping[str, FileContent],
+        files: OpenFiles,
+        now_ns: Callable[[], int],
+        trouble: Trouble,
     ) -> None:
         """Open what is stored, or begin with an empty root.
 
@@ -46,13 +64,22 @@ class Tree:
         self.disks = disks
         self.now_ns = now_ns
         self.lock = threading.Lock()
+        self.trouble = trouble
         self.folder = folder / _FILES_FOLDER
-        self._files = files
-        make_folders_on_standby(self.folder)
         self._store = NameFile(folder / _NAMES_FILE)
+        make_folders_on_standby(self.folder)
+        self._held = HeldFolder(self.folder)
+        self._storage = FileStorage(self._held, files, trouble)
+        try:
+            self._load()
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _load(self) -> None:
         found = self._store.load()
         if found is None:
-            found = Names.new(secrets.token_bytes(GENERATION_BYTES), now_ns())
+            found = Names.new(secrets.token_bytes(GENERATION_BYTES), self.now_ns())
             self._store.store(found)
         self.names = found
         self.contents = {
@@ -67,7 +94,7 @@ class Tree:
             return self.disks[node.disk]
         path = self._path(node.id)
         try:
-            return PlainFile(path, self._files, self.now_ns)
+            return PlainFile(path, self._storage, self.now_ns)
         except FileNotFoundError as error:
             raise NamesDamaged(f"the file of {node.name!r} is missing: {path}") from error
 
@@ -87,7 +114,19 @@ class Tree:
         Raises:
             OSError: the system refused.
         """
-        return PlainFile.create(self._path(node), self._files, data)
+        try:
+            return PlainFile.create(self._path(node), self._storage, data)
+        except OSError as error:
+            self.trouble.note(Doing.WRITING, error)
+            raise
+
+    def check_place(self) -> None:
+        """Make sure that the folder of the volume is still under its path.
+
+        Raises:
+            OSError: another one is there, or none.
+        """
+        self._held.check()
 
     def commit(self, names: Names) -> None:
         """Put other names in the place of these, once they are durable.
@@ -95,7 +134,13 @@ class Tree:
         Raises:
             OSError: the system refused; nothing has changed.
         """
-        self._store.store(names)
+        try:
+            self._held.check()  # else the names of another folder would be replaced
+            self._store.store(names)
+        except OSError as error:
+            self.trouble.note(Doing.WRITING, error)
+            raise
+        self.trouble.note_success(Doing.WRITING)
         self.names = names
 
     def commit_or_refuse(self, names: Names) -> None:
@@ -120,6 +165,7 @@ class Tree:
         for content in tuple(self.contents.values()):
             if isinstance(content, PlainFile):
                 content.close()
+        self._held.close()
 
     def content(self, node: Node) -> FileContent:
         """Return the bytes of a file.

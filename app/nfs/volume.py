@@ -12,10 +12,15 @@ from app.nfs.content import FileContent, OpenFiles
 from app.nfs.errors import NfsError
 from app.nfs.names import ROOT, Node
 from app.nfs.tree import GENERATION_BYTES, Tree, check_folder, check_length
+from app.nfs.trouble import Trouble
 from app.nfs.volumechanges import VolumeChanges
 
 HANDLE_BYTES: Final = GENERATION_BYTES + 8
 _FOLDER_BYTES: Final = 4096
+_IDS_OF_A_MEMBER: Final = 1 << 32
+"""More than a volume ever gives out."""
+_MOST_ENCODED: Final = 256
+"""Files whose attributes are kept as a client gets them."""
 
 
 @dataclass(slots=True)
@@ -28,6 +33,15 @@ class Traffic:
     written_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Where a volume is a folder of another one: a host mounts the outer one, and takes both for one."""
+
+    outer: "Volume"
+    number: int
+    """What no other member of the outer volume has ever had; from 1 on."""
+
+
 class Volume:
     """One volume. Thread: any; looking never waits for a disk.
 
@@ -35,6 +49,11 @@ class Volume:
         clients: addresses of those who may use it.
         traffic: what was moved.
         changes: changes names and attributes; that may wait for the disk.
+        members: volumes that are folders in its root, by their names there. Thread: the event loop's, which puts
+            another mapping in its place.
+        awaited: names of folders in its root that are to be members and cannot be shown yet, with the addresses
+            of those who may use them: these are asked to wait. Thread: as ``members``.
+        trouble: what the standby refuses.
     """
 
     def __init__(
@@ -45,6 +64,7 @@ class Volume:
         disks: Mapping[str, FileContent],
         files: OpenFiles,
         now_ns: Callable[[], int] = time.time_ns,
+        trouble: Trouble | None = None,
     ) -> None:
         """Open a volume, or begin an empty one.
 
@@ -54,15 +74,31 @@ class Volume:
             disks: what is behind files that are disks, by the names that ``changes.add_disk`` gave them.
             files: keeps files open.
             now_ns: the time, as nanoseconds since 1970.
+            trouble: learns what the standby refuses, as the disks' does; None: the volume has one of its own.
 
         Raises:
             NamesDamaged: what is stored there is not what was stored.
             OSError: the system refused.
         """
         self.clients = clients
+        self.members: Mapping[bytes, Volume] = {}
+        self._membership: Membership | None = None
         self.traffic = Traffic()
-        self._tree = Tree(folder, disks, files, now_ns)
+        self.awaited: Mapping[bytes, frozenset[str]] = {}
+        self.trouble = trouble or Trouble()
+        self._tree = Tree(folder, disks, files, now_ns, self.trouble)
+        self._encoded: dict[int, tuple[Node, tuple[int, int, int] | None, bytes]] = {}
         self.changes = VolumeChanges(self._tree)
+
+    @property
+    def membership(self) -> Membership | None:
+        """Where it is a folder of another volume itself."""
+        return self._membership
+
+    @membership.setter
+    def membership(self, membership: Membership | None) -> None:
+        self._membership = membership
+        self._encoded.clear()
 
     @property
     def generation(self) -> bytes:
@@ -83,6 +119,14 @@ class Volume:
     def has_failed(self) -> bool:
         """Whether a file takes nothing any more before the volume is opened again."""
         return any(content.has_failed for content in tuple(self._tree.contents.values()))
+
+    def check_place(self) -> None:
+        """Make sure that its folder is still under its path.
+
+        Raises:
+            OSError: another one is there, or none.
+        """
+        self._tree.check_place()
 
     def close(self) -> None:
         """Let go of its files; disks are closed by whoever opened them."""
@@ -129,12 +173,37 @@ class Volume:
             group=node.group,
             size_bytes=size,
             used_bytes=used,
-            volume=int.from_bytes(self._tree.names.generation, "big"),
-            node=node.id,
+            volume=self._file_system,
+            node=self.file_id(node),
             read_at_ns=written_at_ns,
             written_at_ns=written_at_ns,
             changed_at_ns=max(written_at_ns, node.changed_at_ns),
         )
+
+    @property
+    def _file_system(self) -> int:
+        """What files of one mounted volume have in common (``fsid``)."""
+        outermost = self if self.membership is None else self.membership.outer
+        return int.from_bytes(outermost.generation, "big")
+
+    def has(self, name: bytes) -> bool:
+        """Return whether something in its root has a name."""
+        return self._tree.names.child(ROOT, name) is not None
+
+    def file_id(self, node: Node) -> int:
+        """Return the number of a file, which no other file of what a host mounts has (``fileid``)."""
+        return node.id if self.membership is None else self.membership.number * _IDS_OF_A_MEMBER + node.id
+
+    def attributes_follow(self, node: Node) -> bytes:
+        """Return ``post_op_attr`` of a node, encoded again only when something of it has changed."""
+        content = self._tree.contents.get(node.id)
+        facts = None if content is None else (content.size_bytes, content.used_bytes, content.written_at_ns)
+        known = self._encoded.get(node.id)
+        if known is None or known[0] is not node or known[1] != facts:
+            if len(self._encoded) >= _MOST_ENCODED:
+                self._encoded.clear()
+            known = self._encoded[node.id] = node, facts, self.attributes(node).follow()
+        return known[2]
 
     def lookup(self, folder: Node, name: bytes) -> Node:
         """Return what has a name in a folder.
@@ -163,14 +232,3 @@ class Volume:
         names = self._tree.names
         ids = sorted(number for number in names.children.get(folder.id, {}).values() if number > after)
         return [names.nodes[number] for number in ids]
-
-    def find(self, path: bytes) -> Node:
-        """Return what is at a path below the root.
-
-        Raises:
-            NfsError: there is nothing.
-        """
-        node = self.root()
-        for name in filter(None, path.split(b"/")):
-            node = self.lookup(node, name)
-        return node

@@ -19,9 +19,8 @@ _log = logging.getLogger(__name__)
 _THREADS: Final = 4
 _SYNC_THREADS: Final = 4
 _SMALL_BYTES: Final = 64 << 10
-_MOST_TOGETHER: Final = 8
-_BATCHES: Final = 2
-"""Into so many parts the small reads of a turn are divided: more threads only wait for each other."""
+_MOST_TOGETHER: Final = 16
+"""Small reads of a turn that one thread fills: dividing them costs more, because threads wait for each other."""
 Result = TypeVar("Result")
 Failed = Callable[[Status], None]
 
@@ -103,8 +102,7 @@ class Workers:
         for content, wanted in by_content.items():
             small = [read for read in wanted if len(read.request.buffer) <= _SMALL_BYTES]
             large = [read for read in wanted if len(read.request.buffer) > _SMALL_BYTES]
-            each = max(1, min(_MOST_TOGETHER, -(-len(small) // _BATCHES)))
-            batches = [small[start : start + each] for start in range(0, len(small), each)]
+            batches = [small[start : start + _MOST_TOGETHER] for start in range(0, len(small), _MOST_TOGETHER)]
             for batch in (*batches, *([read] for read in large)):
                 self.run(partial(_fill, content, batch), self._read_done, lambda _status: None)
 

@@ -8,7 +8,8 @@ described in ``docs/repository-format.md``; the parts are:
   the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
   ``records`` decodes them, ``encoding`` makes them, ``store`` finds and reads them.
 - ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed; ``sealedpacks``
-  knows which are there.
+  knows which are there, ``packfiles`` keeps some open, with the heads of their records (``packheads``): those find
+  a record without the ``locator``, which is asked for all others and wherever that fails.
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
 - ``points`` and ``pointfile``: ``point.json`` with the root digest of each disk, next to the VM's configuration.
 - ``pipeline``: a disk on its way into packs. ``copying``: a point's disk on its way out, in bulk; ``disk``: at

@@ -1,10 +1,11 @@
 """A disk of a restore point, read at random."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from contextlib import suppress
+from itertools import chain, islice
 
 from app.core.disks import ReadRequest
-from app.domain.errors import StandbyUnavailable
+from app.domain.errors import OperationalError
 from app.domain.extents import Extent, clip
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TransportMode
@@ -28,19 +29,11 @@ def damaged_chunk(
     return DataDamaged(what=what, detail=error)
 
 
-def _stored(chunk: FrameReader, number: int) -> bytes:
-    """Return a frame as it is stored; nothing when it cannot be read."""
-    try:
-        return chunk.stored(number)
-    except (RecordLost, StandbyUnavailable):
-        return b""
-
-
 class RepositoryDisk:
     """A disk of a restore point as a reader: :class:`app.core.disks.DiskReader`.
 
-    Thread: one at a time. A single request is filled by the caller's thread, several also by threads of the
-    reader's own, which share its caches and end with :meth:`close`.
+    Thread: one at a time. Requests that fit into the window are filled by the caller's thread, more also by
+    threads of the reader's own, which share its caches and end with :meth:`close`.
     """
 
     def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk, tables: DiskTables) -> None:
@@ -71,7 +64,7 @@ class RepositoryDisk:
         return WINDOW
 
     def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
-        """Fill the requests' buffers, several at the same time, and yield each, in order, when it is filled.
+        """Fill the requests' buffers, several together, and yield each, in order, when it is filled.
 
         Raises:
             DataDamaged: stored bytes are not what they were.
@@ -79,17 +72,16 @@ class RepositoryDisk:
             ValueError: a request reaches beyond the capacity.
         """
         waiting = iter(requests)
-        first = next(waiting, None)
-        second = next(waiting, None)
-        if first is None:
+        few = list(islice(waiting, WINDOW + 1))
+        if len(few) == 1 and self._ahead.fill(few[0]):
+            yield few[0]
             return
-        if second is None:
-            if not self._ahead.fill(first):
-                self._fill((first,))
-            yield first
-            return
-        self._ahead.stop()
-        yield from self._beside.in_order(chain((first, second), waiting))
+        if len(few) > 1:
+            self._ahead.stop()
+        if len(few) <= WINDOW:
+            yield from self._beside.alone(few)
+        else:
+            yield from self._beside.in_order(chain(few, waiting))
 
     def read_now(self, offset: int, view: memoryview) -> bool:
         """Fill a buffer where all of it is in memory; return whether it was filled. Thread: any."""
@@ -130,31 +122,36 @@ class RepositoryDisk:
         So threads hand over to each other once for all of them. Only requests for a part of one frame are looked
         at; whatever cannot be had here is left to filling the request, which says why.
         """
-        wanted: dict[tuple[int, int], FrameReader] = {}
+        self._open_together(requests, decoder)
         size, key = self._parts.chunk_bytes, self._disk.key
+        chunk_of, frame_of = self._tables.chunk, self._frames.get
+        wanted: dict[tuple[int, int, int], FrameReader] = {}
         for request in requests:
             index, inside = divmod(request.offset, size)
-            chunk = self._tables.chunk(index) or self._opened_or_none(index, decoder)
+            chunk = chunk_of(index)
             if isinstance(chunk, FrameReader):
-                number, skip = divmod(inside, chunk.header.frame_bytes)
-                is_in_one = skip + len(request.buffer) <= chunk.header.frame_bytes
-                is_there = number < chunk.header.frame_count
-                if is_in_one and is_there and self._frames.get((key, index, number)) is None:
-                    wanted[index, number] = chunk
-                    chunk.ask_early(number)
-        asked = [(place, chunk, stored) for place, chunk in wanted.items() if (stored := _stored(chunk, place[1]))]
-        decoded = decoder.frames_together(
-            [(chunk.header, chunk.table, number, stored) for (_, number), chunk, stored in asked]
+                header = chunk.header
+                number, skip = divmod(inside, header.frame_bytes)
+                is_in_one = skip + len(request.buffer) <= header.frame_bytes and number < header.frame_count
+                if is_in_one and frame_of((key, index, number)) is None:
+                    wanted[key, index, number] = chunk
+        pieces = [chunk.piece(at[2]) for at, chunk in wanted.items()]
+        read = self._parts.store.read_together(pieces)
+        asked = [(at, chunk, data) for (at, chunk), data in zip(wanted.items(), read, strict=True) if data]
+        decoded = decoder.frames_together([(chunk.header, chunk.table, at[2], data) for at, chunk, data in asked])
+        self._frames.put_all(
+            (at, frame) for (at, _, _), frame in zip(asked, decoded, strict=True) if frame is not None
         )
-        for ((index, number), _, _), frame in zip(asked, decoded, strict=True):
-            if frame is not None:
-                self._frames.put((key, index, number), frame)
 
-    def _opened_or_none(self, index: int, decoder: RecordDecoder) -> FrameReader | Zeros | None:
-        try:
-            return self._opened(index, decoder)
-        except (RecordLost, PageDamaged, StandbyUnavailable, IndexError):
-            return None
+    def _open_together(self, requests: Sequence[ReadRequest], decoder: RecordDecoder) -> None:
+        """Find out where the chunks of requests are stored, as far as that can be had."""
+        size, chunk_of = self._parts.chunk_bytes, self._tables.chunk
+        for request in requests:
+            index = request.offset // size
+            if chunk_of(index) is None:
+                # Whoever fills the request says why it cannot be opened.
+                with suppress(RecordLost, PageDamaged, OperationalError, IndexError):
+                    self._opened(index, decoder)
 
     def _make_fill_one(self) -> Callable[[ReadRequest], None]:
         """Return the function that fills one request on one thread.
@@ -200,8 +197,11 @@ class RepositoryDisk:
                 try:
                     self._fill_from_chunk(index, inside, target, decoder)
                 except RecordLost:  # garbage collection may have moved the record since it was opened
-                    if not self._tables.forget(index):
+                    moved = self._tables.forget(index)
+                    if moved is None:
                         raise
+                    if isinstance(moved, FrameReader):
+                        self._parts.store.forget(moved)
                     self._fill_from_chunk(index, inside, target, decoder)
             except (RecordLost, PageDamaged) as error:
                 raise damaged_chunk(self._point, self._disk, error, index * size) from error

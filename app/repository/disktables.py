@@ -42,10 +42,10 @@ class DiskTables:
             if len(self._chunks) > _MOST_CHUNKS:
                 del self._chunks[next(iter(self._chunks))]
 
-    def forget(self, index: int) -> bool:
-        """Forget a chunk, whose record may have moved; return whether it was known."""
+    def forget(self, index: int) -> FrameReader | Zeros | None:
+        """Forget a chunk, whose record may have moved; return it, None when it was not known."""
         with self._lock:
-            return self._chunks.pop(index, None) is not None
+            return self._chunks.pop(index, None)
 
     def clear(self) -> None:
         """Forget all chunks."""

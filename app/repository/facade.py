@@ -31,11 +31,12 @@ from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
 from app.repository.parts import RepositoryParts, decoder_with
-from app.repository.pinning import open_held, open_pinned
+from app.repository.pinning import keep_point, open_held, open_pinned
 from app.repository.pins import Pins
 from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
 from app.repository.reasons import PinPurpose, Purpose
+from app.repository.recoveries import RecoveryFolders
 from app.repository.sealedpacks import SealedPacks
 from app.repository.seals import Seal, Seals
 from app.repository.sharing import SharedLease
@@ -109,6 +110,8 @@ class Repository:
             level=settings.compression_level,
         )
         """What its readers and writers share; for this package."""
+        self.recoveries = RecoveryFolders(layout)
+        """What VMs write that run from its points."""
         self._leases = Leases(layout, clock)
         self.pins = self.parts.pins
         """Which points are in use for long."""
@@ -333,6 +336,16 @@ class Repository:
             StandbyUnavailable: the standby cannot be read.
         """
         return open_held(self.parts, point)
+
+    def keep_point(self, point: PointId, purpose: PinPurpose) -> str:
+        """Pin a restore point for work that outlives this process, and return the pin's id; end it with ``pins``.
+
+        Raises:
+            PointMissing, PointDamaged: it cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        return keep_point(self.parts, self._shared, self._leases, point, purpose).id
 
     def delete_point(self, point: PointId) -> None:
         """Move a restore point to the trash; a damaged one too.

@@ -1,6 +1,7 @@
 """Frames of a restore point that were read last, shared by all readers of its disks. Thread: any."""
 
 import threading
+from collections.abc import Iterable
 from typing import Final
 
 from app.repository.records import Buffer
@@ -28,11 +29,15 @@ class FrameCache:
 
     def put(self, key: Key, frame: Buffer) -> None:
         """Keep a frame, and let go of the oldest ones that have no room beside it."""
+        self.put_all(((key, frame),))
+
+    def put_all(self, frames: Iterable[tuple[Key, Buffer]]) -> None:
+        """Keep frames, and let go of the oldest ones that have no room beside them."""
         with self._lock:
-            if key in self._frames:
-                return
-            self._frames[key] = frame
-            self._held_bytes += len(frame)
+            for key, frame in frames:
+                if key not in self._frames:
+                    self._frames[key] = frame
+                    self._held_bytes += len(frame)
             while self._held_bytes > self._most_bytes:
                 self._held_bytes -= len(self._frames.pop(next(iter(self._frames))))
 

@@ -80,6 +80,11 @@ class Layout:
         return self.base / "pins"
 
     @property
+    def recoveries(self) -> Path:
+        """What VMs write that run from points, a directory for each; missing where none ever did."""
+        return self.base / "recoveries"
+
+    @property
     def trash(self) -> Path:
         """Deleted points within their grace time."""
         return self.base / "trash"
@@ -92,7 +97,20 @@ class Layout:
     @property
     def directories(self) -> tuple[Path, ...]:
         """All directories that a repository has; each is one itself, and no link to one."""
-        return (self.keys, self.packs, self.points, self.staging, self.locks, self.pins, self.trash, self.damaged)
+        return (
+            *(self.keys, self.packs, self.points, self.staging, self.locks, self.pins, self.trash, self.damaged),
+            self.recoveries,
+        )
+
+    def recovery(self, recovery_id: str) -> Path:
+        """Return the directory of what a VM writes that runs from a point.
+
+        Raises:
+            ValueError: the id could lead outside the repository.
+        """
+        if not _HEX_ID.fullmatch(recovery_id):
+            raise ValueError(f"not the id of a recovery: {recovery_id!r}")
+        return self.recoveries / recovery_id
 
     def pack(self, pack_id: str) -> Path:
         """Return the path of a sealed pack."""

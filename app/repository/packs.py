@@ -205,7 +205,7 @@ def scan_records(path: Path, is_whole: Callable[[bytes], bool]) -> Iterator[Pack
                 return
             if offset + header.length_bytes > size:
                 return
-            if not is_whole(head + file.read(header.payload_bytes)):
+            if not is_whole(head + file.read(header.length_bytes - HEADER_BYTES)):
                 return
             yield PackEntry(header.digest, offset, header.length_bytes, header.raw_bytes, header.kind)
             offset += header.length_bytes

@@ -17,6 +17,7 @@ PAGE_ENTRIES = 1024
 PAGE_BYTES = PAGE_ENTRIES * DIGEST_BYTES
 ZERO_DIGEST = bytes(DIGEST_BYTES)
 _CACHED_PAGES = 256
+_NEAR_LEAVES = 64
 
 LoadPage = Callable[[bytes], bytes]
 StorePage = Callable[[bytes], bytes]
@@ -54,6 +55,9 @@ class PageTree:
         self._load = load
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._used: dict[int, bytes] = {}
+        self._near = self._used.get
+        """Returns a leaf that was used of late, without a lock and without the pages above it."""
 
     def digest(self, index: int) -> bytes:
         """Return the digest of a chunk.
@@ -63,7 +67,14 @@ class PageTree:
         """
         if not 0 <= index < self.count:
             raise IndexError(index)
-        return _entry(self.page(0, index // PAGE_ENTRIES), index % PAGE_ENTRIES)
+        number, slot = divmod(index, PAGE_ENTRIES)
+        page = self._near(number)
+        if page is None:
+            page = self.page(0, number)
+            if len(self._used) >= _NEAR_LEAVES:
+                self._used.clear()
+            self._used[number] = page
+        return _entry(page, slot)
 
     def stored(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield index and digest of every chunk in the range that is not zeros, passing empty pages by."""

@@ -43,6 +43,27 @@ def open_pinned(
     return PointReader(parts, found, partial(parts.pins.give_back, pin))
 
 
+def keep_point(
+    parts: RepositoryParts, shared: SharedLease, leases: Leases, point: PointId, purpose: PinPurpose
+) -> Pin:
+    """Pin a point for work that outlives this process; the pin ends when somebody ends it.
+
+    Raises:
+        PointMissing, PointDamaged: it cannot be read; nothing is pinned.
+        RepositoryBusy: garbage collection is under way.
+        StandbyFull, StandbyUnavailable: the standby refuses.
+    """
+    with shared.held():
+        pin = leases.with_free_space(lambda: parts.pins.take(point, purpose))
+        try:
+            parts.stored_points.load(point)
+        except BaseException:
+            parts.pins.give_back(pin)
+            raise
+        parts.pins.let_go(pin)
+    return pin
+
+
 def open_held(parts: RepositoryParts, point: PointId) -> PointReader:
     """Open a point that somebody else keeps.
 

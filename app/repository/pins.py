@@ -122,6 +122,10 @@ class Pins:
         with suppress(OSError):
             self._remove(pin.id)
 
+    def let_go(self, pin: Pin) -> None:
+        """Leave a pin that this process took to work that goes on without it."""
+        _held.discard(pin.id)
+
     def end(self, pin_id: str) -> None:
         """End a pin whoever holds it, since an operator said so; one that is gone is fine.
 

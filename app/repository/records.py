@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
+from typing import NamedTuple
 
 import zstandard
 
@@ -27,6 +29,7 @@ SHORTEST_FRAME_BYTES = 16 * 1024
 HEADER = struct.Struct("<4sBBHIII32sQI")
 CRC = struct.Struct("<I")
 STORED_AS_IS = 1 << 31
+_LENGTH = STORED_AS_IS - 1
 
 Buffer = bytes | bytearray | memoryview
 
@@ -44,42 +47,31 @@ class RecordDamaged(NotAsWritten):
     kind = RECORD_CHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class RecordHeader:
-    """The first 64 bytes of a record."""
+_KINDS = {int(kind): kind for kind in RecordKind}
+
+
+class RecordHeader(NamedTuple):
+    """The first 64 bytes of a record; a tuple, which is made in a fifth of a dataclass's time."""
 
     kind: RecordKind
     encrypted: bool
     frame_count: int
     raw_bytes: int
-    payload_bytes: int
     frame_bytes: int
     digest: bytes
     sequence: int
     packed: bytes
-
-    @property
-    def length_bytes(self) -> int:
-        """Length of the whole record."""
-        return HEADER_BYTES + self.payload_bytes
-
-    @property
-    def table_bytes(self) -> int:
-        """Length of the frame table as it is stored."""
-        return table_bytes_of(self.frame_count) + (TAG_BYTES if self.encrypted else 0)
-
-    @property
-    def frames_at(self) -> int:
-        """Offset of the first frame in the record."""
-        return HEADER_BYTES + (SALT_BYTES if self.encrypted else 0) + self.table_bytes
+    length_bytes: int
+    """Length of the whole record."""
+    frames_at: int
+    """Offset of the first frame in the record."""
 
     def frame_raw_bytes(self, index: int) -> int:
         """Length of a frame when it is decoded."""
         return min(self.frame_bytes, self.raw_bytes - index * self.frame_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameTable:
+class FrameTable(NamedTuple):
     """Where the frames of a record lie, and what they must be."""
 
     offsets: tuple[int, ...]
@@ -124,7 +116,7 @@ def parse_header(data: bytes) -> RecordHeader:
     if zlib.crc32(data[:-4]) != crc:
         raise RecordDamaged("a record's header was changed")
     sane = (
-        kind in (RecordKind.CHUNK, RecordKind.PAGE)
+        kind in _KINDS
         and flags in (0, FLAG_ENCRYPTED)
         and SHORTEST_FRAME_BYTES <= frame_bytes <= LONGEST_RAW_BYTES
         and 0 < raw <= LONGEST_RAW_BYTES
@@ -133,13 +125,15 @@ def parse_header(data: bytes) -> RecordHeader:
     if not sane:
         raise RecordDamaged("a record's header holds impossible numbers")
     encrypted = flags == FLAG_ENCRYPTED
-    overhead = table_bytes_of(frame_count)
-    if encrypted:
-        overhead += SALT_BYTES + TAG_BYTES * (frame_count + 1)
-    if not overhead < payload <= overhead + raw:
+    table = table_bytes_of(frame_count)
+    before = table + SALT_BYTES + TAG_BYTES if encrypted else table
+    tags = TAG_BYTES * frame_count if encrypted else 0
+    if not before + tags < payload <= before + tags + raw:
         raise RecordDamaged("a record's header holds impossible lengths")
+    length, frames_at = HEADER_BYTES + payload, HEADER_BYTES + before
+    kind = _KINDS[kind]
     return RecordHeader(
-        RecordKind(kind), encrypted, frame_count, raw, payload, frame_bytes, digest, sequence, bytes(data)
+        kind, encrypted, frame_count, raw, frame_bytes, digest, sequence, bytes(data), length, frames_at
     )
 
 
@@ -259,15 +253,12 @@ class RecordDecoder:
         digests = table[4 * count : -4]
         if self._hasher.blob_digest(header.kind, header.raw_bytes, digests) != header.digest:
             raise RecordDamaged("a frame table does not belong to its digest")
-        offsets, as_is, position = [header.frames_at], [], header.frames_at
-        for length in struct.unpack_from(f"<{count}I", table):
-            as_is.append(bool(length & STORED_AS_IS))
-            position += length & ~STORED_AS_IS
-            offsets.append(position)
-        if position != header.length_bytes:
+        lengths = struct.unpack_from(f"<{count}I", table)
+        offsets = tuple(accumulate([length & _LENGTH for length in lengths], initial=header.frames_at))
+        if offsets[-1] != header.length_bytes:
             raise RecordDamaged("a frame table does not fit its record")
         salt = stored[:SALT_BYTES] if header.encrypted else b""
-        return FrameTable(tuple(offsets), tuple(as_is), digests, salt)
+        return FrameTable(offsets, tuple([length > _LENGTH for length in lengths]), digests, salt)
 
     def _open_table(self, header: RecordHeader, stored: bytes) -> bytes:
         if not header.encrypted:
@@ -305,14 +296,14 @@ class RecordDecoder:
         plain: list[Buffer | None] = [None] * len(asked)
         packed: list[Buffer] = []
         places: list[int] = []
+        lengths = [header.frame_raw_bytes(index) for header, _, index, _ in asked]
         for at, (header, table, index, stored) in enumerate(asked):
-            opened = self._opened_or_none(header, table, index, stored)
+            opened = self._opened_or_none(header, table, index, stored) if header.encrypted else stored
             if opened is not None and not table.as_is[index]:
                 packed.append(opened)
                 places.append(at)
             else:
                 plain[at] = opened
-        lengths = [header.frame_raw_bytes(index) for header, _, index, _ in asked]
         if packed:
             sizes = struct.pack(f"={len(places)}Q", *[lengths[at] for at in places])
             # One that is damaged fails the call: all of them are decoded alone then, where the fault is named.
@@ -329,8 +320,6 @@ class RecordDecoder:
     def _opened_or_none(
         self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer
     ) -> Buffer | None:
-        if not header.encrypted:
-            return stored
         with suppress(RecordDamaged):
             return self._open_frame(header, index, stored, table.salt)
         return None

@@ -7,9 +7,7 @@ day. Chunks that many points share are read once.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
@@ -17,6 +15,7 @@ from app.domain.ids import PointId
 from app.domain.messages import Message, Param
 from app.domain.reasons import reason_of
 from app.domain.restore_point import RestorePoint
+from app.repository.ahead import decode_ahead
 from app.repository.configuration import read_repository_file
 from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew, WrittenByNewer
 from app.repository.files import open_regular, storage_errors
@@ -130,15 +129,16 @@ class Scrubber:
 
     def _check_packs(self, packs: Sequence[str], time_limit_s: float | None) -> Iterator[_PackResult]:
         started = time.monotonic()
-        workers = worker_count()
-        decoders = [self._parts.decoder() for _ in range(workers)]
-        waiting = iter(packs)
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="scrubber") as pool:
-            while batch := list(islice(waiting, workers)):
+
+        def in_time() -> Iterator[str]:
+            for number, pack_id in enumerate(packs):
                 self._cancel.check()
-                yield from pool.map(self._check_pack, batch, decoders[: len(batch)])
-                if time_limit_s is not None and time.monotonic() - started >= time_limit_s:
+                is_late = time_limit_s is not None and time.monotonic() - started >= time_limit_s
+                if is_late and number >= worker_count():  # some progress is made however short the time is
                     return
+                yield pack_id
+
+        yield from decode_ahead(self._parts.decoder, self._check_pack, in_time(), "scrubber")
 
     def _check_pack(self, pack_id: str, decoder: RecordDecoder) -> _PackResult:
         result = _PackResult(pack_id)

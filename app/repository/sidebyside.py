@@ -74,6 +74,19 @@ class SideBySide:
         finally:
             self._give_up(running)
 
+    def alone(self, requests: Sequence[ReadRequest]) -> Iterator[ReadRequest]:
+        """Yield requests, in order, that the caller's thread fills all together, which wakes no other.
+
+        Raises:
+            Exception: what filling a request raised, in its turn; those before it have been yielded.
+        """
+        try:
+            self._own(requests)
+        except Exception:  # noqa: BLE001 - raised by the one that it comes from
+            yield from self._each(requests)
+        else:
+            yield from requests
+
     def close(self) -> None:
         """End the threads; no request may be under way."""
         for _ in self._helpers:
@@ -100,7 +113,10 @@ class SideBySide:
         if not isinstance(failed.error, Exception):
             assert failed.error is not None
             raise failed.error
-        for request in failed.requests:
+        yield from self._each(failed.requests)
+
+    def _each(self, requests: Sequence[ReadRequest]) -> Iterator[ReadRequest]:
+        for request in requests:
             self._own((request,))
             yield request
 

@@ -6,12 +6,12 @@ are there before the old ones go. So a pack that is missing is no loss yet: the 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.domain.extents import Extent
 from app.domain.messages import Message
 from app.repository.locator import Locator, Place
+from app.repository.packheads import StoredHead
 from app.repository.packs import PackEntry
 from app.repository.reasons import NO_PACK, PACK, RECORD_LOST
 from app.repository.records import (
@@ -91,9 +91,12 @@ class RecordStore:
             raise RecordLost(digest, place.pack_id, "the pack is torn")
         return data
 
-    def ask_early(self, place: Place, at: int, length: int) -> None:
-        """Let the system fetch bytes of a record that are read soon, without waiting; never raises."""
-        self._packs.files.ask_early(place.pack_id, place.offset + at, length)
+    def read_together(self, pieces: Sequence[tuple[str, int, int]]) -> list[bytes]:
+        """Return pieces of packs, each with its pack, offset and length; shorter what cannot be read.
+
+        All are asked for before the first is waited for. Never raises.
+        """
+        return self._packs.files.read_together(pieces)
 
     def blob(self, digest: bytes, decoder: RecordDecoder) -> bytes:
         """Return a chunk or page, compared with its digest.
@@ -201,22 +204,39 @@ class RecordStore:
             RecordLost: it cannot be read.
             StandbyUnavailable: the standby is gone.
         """
+        head = self._packs.files.head(digest)
+        if head is not None:
+            with suppress(RecordDamaged):  # it is in the record once more
+                return self._at_hand(head, digest, decoder)
         return self._twice(lambda: self._frames(digest, decoder))
+
+    def _at_hand(self, head: StoredHead, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
+        pack_id, offset, data = head
+        header, table = _opened(data, digest, decoder)
+        return FrameReader(self, Place(pack_id, offset, header.length_bytes, header.kind), header, table)
 
     def _frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         place = self._place(digest)
-        head = self._packs.files.head(place.pack_id, digest)
-        if head is not None:
+        self._packs.files.fetch_heads(place.pack_id)
+        at_hand = self._packs.files.head(digest)
+        if at_hand is not None and at_hand[0] == place.pack_id:
             with suppress(RecordDamaged):  # it is in the record once more
-                return FrameReader(self, place, *_opened(head, digest, place, decoder))
+                return self._at_hand(at_hand, digest, decoder)
         head = self.read(digest, place, 0, min(place.length_bytes, _FIRST_READ_BYTES))
         try:
             frames_at = parse_header(head[:HEADER_BYTES]).frames_at
             if frames_at > len(head):
                 head += self.read(digest, place, len(head), frames_at - len(head))
-            return FrameReader(self, place, *_opened(head, digest, place, decoder))
+            header, table = _opened(head, digest, decoder)
+            if header.length_bytes != place.length_bytes:
+                raise RecordDamaged("another record is stored here")
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
+        return FrameReader(self, place, header, table)
+
+    def forget(self, chunk: "FrameReader") -> None:
+        """Look for a chunk where the locator says, next time: it could not be read where it was."""
+        self._packs.files.forget_head(chunk.place.pack_id, chunk.header.digest)
 
     def read_entry(self, pack_id: str, entry: PackEntry) -> bytes:
         """Return a record as a pack's footer lists it, wherever the locator would look.
@@ -229,14 +249,14 @@ class RecordStore:
         return self.read(entry.digest, place, 0, entry.length_bytes)
 
 
-def _opened(head: bytes, digest: bytes, place: Place, decoder: RecordDecoder) -> tuple[RecordHeader, FrameTable]:
+def _opened(head: bytes, digest: bytes, decoder: RecordDecoder) -> tuple[RecordHeader, FrameTable]:
     """Read a record's head.
 
     Raises:
         RecordDamaged: it was changed, or is another record's.
     """
     header = parse_header(head[:HEADER_BYTES])
-    if header.digest != digest or header.length_bytes != place.length_bytes:
+    if header.digest != digest:
         raise RecordDamaged("another record is stored here")
     return header, decoder.table(header, head[HEADER_BYTES : header.frames_at])
 
@@ -246,8 +266,7 @@ def record_scratch(chunk_bytes: int) -> memoryview:
     return memoryview(bytearray(chunk_bytes + _LONGEST_OVERHEAD_BYTES))
 
 
-@dataclass(frozen=True, slots=True)
-class FrameReader:
+class FrameReader(NamedTuple):
     """A chunk whose frame table is known."""
 
     store: RecordStore
@@ -262,22 +281,14 @@ class FrameReader:
             RecordLost: it is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
-        return self._decoded(index, self.stored(index), decoder)
-
-    def ask_early(self, index: int) -> None:
-        """Let the system fetch a frame that is read soon, without waiting; never raises."""
         start, end = self.table.offsets[index : index + 2]
-        self.store.ask_early(self.place, start, end - start)
+        stored = self.store.read(self.header.digest, self.place, start, end - start)
+        return self._decoded(index, stored, decoder)
 
-    def stored(self, index: int) -> bytes:
-        """Read one frame as it is stored.
-
-        Raises:
-            RecordLost: it cannot be read.
-            StandbyUnavailable: the standby is gone.
-        """
+    def piece(self, index: int) -> tuple[str, int, int]:
+        """Return where one frame is stored: pack, offset and length."""
         start, end = self.table.offsets[index : index + 2]
-        return self.store.read(self.header.digest, self.place, start, end - start)
+        return self.place.pack_id, self.place.offset + start, end - start
 
     def frames(self, first: int, last: int, decoder: RecordDecoder) -> Iterator[Buffer]:
         """Read frames that lie behind each other at once, and yield each decoded and compared with its digest.

@@ -1,23 +1,39 @@
 """Reads back what a point consists of and names what is damaged."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.restore_point import PointDisk, RestorePoint
+from app.repository.ahead import decode_ahead
 from app.repository.errors import PointDamaged, PointMissing
 from app.repository.healing import forget_lost
 from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
-from app.repository.pipeline import worker_count
 from app.repository.reasons import INDEX
 from app.repository.records import RecordDecoder
 from app.repository.store import RecordLost, record_scratch
 from app.repository.values import Damage, DamageKind, VerifyReport
 
 _BATCH_CHUNKS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What came of some chunks of a disk."""
+
+    chunks: int
+    last: int
+    """The number of the last of them."""
+    read_bytes: int
+    lost: list[tuple[int, RecordLost]]
+
+
+def _batches(chunks: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    while batch := list(islice(chunks, _BATCH_CHUNKS)):
+        yield batch
 
 
 class PointVerifier:
@@ -93,28 +109,19 @@ class PointVerifier:
             self._damage.append(Damage(kind=DamageKind.FILE, what=name, detail=detail))
 
     def _check_disk(self, disk: PointDisk) -> None:
-        tree = self._parts.tree(disk)
-        workers = worker_count()
-        decoders = [self._parts.decoder() for _ in range(workers)]
-        chunks = self._readable_chunks(disk, tree)
-        done = 0
-        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="verifier") as pool:
-            while batch := list(islice(chunks, workers * _BATCH_CHUNKS)):
-                self._cancel.check()
-                parts = [batch[number::workers] for number in range(workers)]
-                for read, lost in pool.map(self._check_chunks, decoders, parts):
-                    self._bytes += read
-                    self._lost += [error for _, error in lost]
-                    self._damage += [self._chunk_damage(disk, index, error) for index, error in lost]
-                self._chunks += len(batch)
-                passed = min((batch[-1][0] + 1) * self._parts.chunk_bytes, disk.capacity_bytes)
-                self._progress.advance(done_bytes=passed - done)
-                done = passed
+        batches, done = _batches(self._readable_chunks(disk, self._parts.tree(disk))), 0
+        for checked in decode_ahead(self._parts.decoder, self._check_chunks, batches, "verifier"):
+            self._cancel.check()
+            self._bytes += checked.read_bytes
+            self._lost += [error for _, error in checked.lost]
+            self._damage += [self._chunk_damage(disk, index, error) for index, error in checked.lost]
+            self._chunks += checked.chunks
+            passed = min((checked.last + 1) * self._parts.chunk_bytes, disk.capacity_bytes)
+            self._progress.advance(done_bytes=passed - done)
+            done = passed
         self._progress.advance(done_bytes=disk.capacity_bytes - done)
 
-    def _check_chunks(
-        self, decoder: RecordDecoder, chunks: list[tuple[int, bytes]]
-    ) -> tuple[int, list[tuple[int, RecordLost]]]:
+    def _check_chunks(self, chunks: list[tuple[int, bytes]], decoder: RecordDecoder) -> _Checked:
         lost: list[tuple[int, RecordLost]] = []
         read = 0
         scratch = record_scratch(self._parts.chunk_bytes)
@@ -130,7 +137,7 @@ class PointVerifier:
                 if self._checked is not None:
                     self._checked.add(digest)
         self._progress.advance(read_bytes=read)
-        return read, lost
+        return _Checked(len(chunks), chunks[-1][0], read, lost)
 
     def _readable_chunks(self, disk: PointDisk, tree: PageTree) -> Iterator[tuple[int, bytes]]:
         """Yield all chunks; a page that cannot be read is noted with all the bytes below it."""

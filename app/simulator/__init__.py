@@ -18,15 +18,16 @@ Where things are:
   ``licenses``, ``session_manager``.
 * ``inventory``, ``vm`` - datacenter, hosts, VMs and what can be done to them.
 * ``storage``, ``nfc``, ``folder``, ``guests`` - disks as sparse files, the two ways to their bytes, and who
-  writes to them.
+  writes to them. ``nas`` - exports of NFS servers, which hosts mount through libnfs.
 
 On disk: ``<directory>/datastores/<name>/`` holds a datastore's files, ``<directory>/tls/`` the certificates with
 their keys. Nothing is read back at a later start: a directory serves one simulator once.
 
-Invariants: everything listens on 127.0.0.1 only; every thread ends in ``stop()``; a change of any property
-happens under ``world.lock`` and is announced by ``SimObject.touch``.
+Invariants: everything listens on 127.0.0.1 only, and connects to nothing but the NFS servers that it is told of;
+every thread ends in ``stop()``; a change of any property happens under ``world.lock`` and is announced by
+``SimObject.touch``.
 
-Threads: one per client connection, one per running task, one per writing guest, and the two that accept
-connections. ``world.lock`` is never held during I/O; a disk's own lock may be taken while holding it, not the
-other way round.
+Threads: one per client connection, one per running task, one per guest that writes or boots, one per mounted
+export, and the two that accept connections. ``world.lock`` is never held while an NFS server is waited for
+(``storage.places.in_a_hurry``); a disk's own lock may be taken while holding it, not the other way round.
 """

@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import re
+import secrets
 import socket
 import struct
 import sys
@@ -18,12 +19,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from app.core.durable import scratch_path_for
-from app.core.privatefiles import create_private
 from app.domain.extents import Extent
 from app.simulator.client_sessions import COOKIE_NAME
 from app.simulator.storage import (
@@ -37,7 +35,7 @@ from app.simulator.storage import (
     SimDisk,
 )
 from app.simulator.storage.naming import EXTENT_SUFFIXES
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.places import StoredFile, StoredPath, open_file, rename
 
 _PREFIX = "/folder"
 _PIECE_BYTES = 1 << 20
@@ -224,7 +222,7 @@ class FolderHandler:
                 raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
             if self._ports.is_locked(path):
                 raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
-            source = stack.enter_context(SparseFile(file))
+            source = stack.enter_context(open_file(file))
             self._send(request, source, self._ports.cipher_of(path))
 
     @staticmethod
@@ -233,7 +231,7 @@ class FolderHandler:
             return disk.pinned()
         return disk.pinned(by=Door.FOLDER, against=Door.NFC)
 
-    def _send(self, request: BaseHTTPRequestHandler, source: SparseFile, cipher: Encryption | None) -> None:
+    def _send(self, request: BaseHTTPRequestHandler, source: StoredFile, cipher: Encryption | None) -> None:
         size_bytes = source.size_bytes()
         part = _requested_range(request, size_bytes)
         if part is None:
@@ -290,20 +288,19 @@ class FolderHandler:
         request.end_headers()
 
 
-def _receive(request: BaseHTTPRequestHandler, file: Path, length_bytes: int) -> None:
+def _receive(request: BaseHTTPRequestHandler, file: StoredPath, length_bytes: int) -> None:
     """Write the body into a file that takes its place once it is complete."""
-    partial = scratch_path_for(file, ".part")
-    opened = create_private(partial)
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     try:
-        with opened as target:
-            left = length_bytes
-            while left:
-                data = request.rfile.read(min(left, _PIECE_BYTES))
+        with open_file(partial, create_bytes=0) as target:
+            received = 0
+            while received < length_bytes:
+                data = request.rfile.read(min(length_bytes - received, _PIECE_BYTES))
                 if not data:
                     raise ConnectionResetError("the client went away within the body")
-                target.write(data)
-                left -= len(data)
-        partial.replace(file)
+                target.write(received, data)
+                received += len(data)
+        rename(partial, file)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -33,6 +33,11 @@ def _info(license: License, major: str) -> vim.LicenseManager.LicenseInfo:
             "esx.enterprisePlus.cpuPackage",
             f"VMware vSphere {major} Enterprise Plus",
         ),
+        License.ESSENTIALS: (
+            "SIM00-ESS00-PLUS0-00000-00001",
+            "esx.essentialsPlus.cpuPackage",
+            f"VMware vSphere {major} Essentials Plus",
+        ),
         License.FREE: ("SIM00-FREE0-HYPER-VISOR-00001", "esxBasic", f"VMware vSphere {major} Hypervisor"),
     }[license]
     properties = {"ProductName": "VMware ESX Server", "ProductVersion": f"{major}.0"}

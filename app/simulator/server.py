@@ -133,6 +133,7 @@ class VSphereSimulator:
             self._start_nfc(starting)
             self._start_https(starting, port)
             starting.callback(self._stop_tasks)
+            starting.callback(self.world.give_up_mounts)
             self._running = starting.pop_all()
 
     def stop(self) -> None:
@@ -181,8 +182,10 @@ class VSphereSimulator:
 
     def _make_world(self, starting: ExitStack) -> None:
         world = self.world
+        starting.callback(world.close_mounts)
         starting.callback(world.disks.close)
         starting.callback(world.guests.stop)
+        starting.callback(world.boots.stop)
         self.faults.bind(expire_sessions=world.sessions.close_all, change_certificate=self._change_certificate)
         add_singletons(world)
         build_inventory(world)

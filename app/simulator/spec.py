@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from app.simulator.nas.settings import NasSettings
 from app.simulator.releases import Version
 
 GIB = 1 << 30
@@ -31,7 +32,14 @@ class License(Enum):
 
     EVALUATION = "evaluation"
     ENTERPRISE = "enterprise"
+    ESSENTIALS = "essentials"
+    """Moves running VMs between hosts, but not between datastores."""
     FREE = "free"
+
+    @property
+    def moves_storage_live(self) -> bool:
+        """Whether a running VM may be moved to another datastore (Storage vMotion)."""
+        return self in (License.EVALUATION, License.ENTERPRISE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +187,8 @@ class SimulatorSpec:
     ticket_host: str | None = None
     """What tickets call the hosts, such as a name that only the hosts' own network knows; None: ``address``."""
     management_address: str | None = None
-    """Address of the hosts' VMkernel adapter for management; None: ``address``."""
+    """Address of the hosts' VMkernel adapter for management, from which they mount exports too; None: ``address``,
+    which is what a server of this machine sees."""
     backup_address: str | None = None
     """Address of the hosts' VMkernel adapter that is tagged for backups; tickets name it."""
     is_backup_network_routed: bool = True
@@ -196,6 +205,12 @@ class SimulatorSpec:
     users: tuple[UserSpec, ...] = field(default_factory=lambda: _users(Flavour.VCENTER))
     """The first one is offered as the simulator's ``user`` and ``password``."""
     license: License = License.EVALUATION
+    nas: NasSettings = field(default_factory=NasSettings)
+    """How hosts mount exports of NFS servers."""
+    boot_s: float = 0.0
+    """How long a guest takes from power on until its tools answer."""
+    foreign_guests_have_tools: bool = False
+    """Whether guest tools run in VMs that come with disks of elsewhere: registered, or created with such disks."""
     storage_policies: tuple[str, ...] = ()
     """Ids of the storage policies that a VM or disk can be given; no property shows which it has."""
     vms: tuple[VmSpec, ...] = ()

@@ -16,6 +16,8 @@ from app.simulator.faults import FaultScript
 from app.simulator.objects import ObjectStore, SimObject
 from app.simulator.progress import TaskProgress
 from app.simulator.spec import Flavour
+from app.simulator.storage import StorageError
+from app.simulator.vm.storage_faults import vim_fault
 from app.simulator.wellknown import well_known
 
 _log = logging.getLogger(__name__)
@@ -173,6 +175,8 @@ class TaskRunner:
             result = run(progress)
         except vmodl.MethodFault as fault:
             error = fault
+        except StorageError as failure:
+            error = vim_fault(failure)
         except Exception as bug:  # noqa: BLE001 - a bug of the simulator must end its task, not hang the client
             _log.exception("task %s of %s failed", task.moid, wsdl_name)
             error = vmodl.fault.SystemError(msg=f"A general system error occurred: {bug}", reason=str(bug))

@@ -1,6 +1,7 @@
 """Holds all that exists in a simulated vSphere; objects that need all of it derive from ``WorldObject``."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from app.core.clock import Clock, SystemClock
 from app.simulator.client_sessions import ClientSessions
 from app.simulator.events import EventLog
 from app.simulator.faults import FaultScript
-from app.simulator.guests import GuestDevices, Guests
+from app.simulator.guests import Boots, GuestDevices, Guests
+from app.simulator.nas import NasMount
 from app.simulator.nfc.tickets import TicketStore
 from app.simulator.objects import ObjectStore, SimObject
 from app.simulator.spec import SimulatorSpec
@@ -32,7 +34,11 @@ class World(ObjectStore):
         disks: the disks on them.
         tickets: of NFC.
         guests: the guests that write.
+        boots: the guests that boot.
+        boot_s: how long a guest takes to boot.
         sessions: who is logged in.
+        nas: how hosts mount exports of NFS servers.
+        nas_mounts: the exports that are mounted.
         inventory: where hosts, datastores and networks are found by name; the inventory part fills it.
         keep_frozen_copies: where each disk that a snapshot freezes is copied to as a raw file, for tests; None
             keeps none.
@@ -64,12 +70,26 @@ class World(ObjectStore):
         self.disks = DiskStore(self.datastores, seed=spec.seed)
         self.tickets = TicketStore(self.clock)
         self.guests = Guests(spec.seed)
+        self.boots = Boots()
+        self.boot_s = spec.boot_s
+        self.nas = replace(spec.nas)
+        self.nas_mounts: set[NasMount] = set()
         self.inventory = None
         self.keep_frozen_copies: Path | None = None
         self.host_thumbprint_sha1 = ""
         self.nfc_port = 0
         self.guest_devices: dict[str, GuestDevices] = {}
         self.end_reading: Callable[[str], None] = _nothing_reads
+
+    def give_up_mounts(self) -> None:
+        """Let nobody wait any longer for an NFS server that is away."""
+        for mount in tuple(self.nas_mounts):
+            mount.give_up()
+
+    def close_mounts(self) -> None:
+        """Unmount every export."""
+        while self.nas_mounts:
+            self.nas_mounts.pop().close()
 
     def now(self) -> datetime:
         """Return the present as aware UTC."""

@@ -48,6 +48,7 @@ class Glyph(Enum):
     VM = "mdi6.monitor"
     POINT = "mdi6.history"
     VERIFY = "mdi6.shield-search"
+    PROVE = "mdi6.check-decagram-outline"
     CLEAN = "mdi6.broom"
     COPY = "mdi6.content-copy"
     MORE = "mdi6.dots-horizontal"

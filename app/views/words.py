@@ -47,6 +47,11 @@ _TASK_KINDS = {
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
     TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
     TaskKind.CONSOLIDATION: QT_TRANSLATE_NOOP("Words", "Disk consolidation"),
+    TaskKind.INSTANT_START: QT_TRANSLATE_NOOP("Words", "Instant recovery"),
+    TaskKind.INSTANT_STOP: QT_TRANSLATE_NOOP("Words", "End of instant recovery"),
+    TaskKind.INSTANT_FINISH: QT_TRANSLATE_NOOP("Words", "Move of instant recovery"),
+    TaskKind.INSTANT_KEEP: QT_TRANSLATE_NOOP("Words", "Keeping of instant recovery"),
+    TaskKind.PROOF: QT_TRANSLATE_NOOP("Words", "Proof of restore"),
 }
 _TRANSPORTS = {
     TransportMode.SAN: QT_TRANSLATE_NOOP("Words", "SAN"),

@@ -8,8 +8,7 @@ from pyVmomi import vim
 
 from app.domain.messages import Message
 from app.vsphere.deviations import NETWORK_MISSING, NETWORK_NOT_NAMED, NETWORKS_AMBIGUOUS
-from app.vsphere.offer import Network, NetworkKind
-from app.vsphere.placement import listed, named
+from app.vsphere.offer import Network, NetworkKind, listed, named
 
 _card = vim.vm.device.VirtualEthernetCard
 

@@ -3,47 +3,40 @@
 Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
 
-import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyVmomi import vim, vmodl
+from pyVmomi import vim
 
 from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError, VmCreationFailed
+from app.domain.errors import VmCreationFailed
 from app.domain.ids import VmId
 from app.domain.messages import Message
 from app.domain.places import PlannedVm
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmPlacement
 from app.vsphere import messages, saved_vm, tasks
+from app.vsphere.creation_failures import creation_failure
 from app.vsphere.details import disks_of
 from app.vsphere.deviations import BOOT_ORDER, MAC_NOT_KEPT, NEW_BIOS_UUID, NEW_INSTANCE_UUID, NVRAM
-from app.vsphere.errors import (
-    ConfigurationUnreadable,
-    DatastoreFull,
-    OperationUnsupported,
-    PlatformBusy,
-    PlatformRefused,
-    PlatformTaskTimedOut,
-    VmLeftBehind,
-)
-from app.vsphere.faults import FAILURES, FOREIGN, error_reason, translate
+from app.vsphere.errors import PlatformRefused, VmLeftBehind
+from app.vsphere.faults import FAILURES, error_reason
 from app.vsphere.files import SmallFiles
 from app.vsphere.hardware_versions import VersionTooOld, guest_systems
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
-from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.marked_vms import Marked, MarkedVms, parent_at
+from app.vsphere.names import DatastorePath
+from app.vsphere.offer import PlatformOffer
 from app.vsphere.offer_reader import read_offer
-from app.vsphere.placement import NoPlace, Place, choose_place
+from app.vsphere.placement import NoPlace, Origin, Place, choose_host, choose_place
 from app.vsphere.plain_values import plain_uuid
-from app.vsphere.power import nothing_while_there
-from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
+from app.vsphere.properties import Row, container_view, read, view_spec
 from app.vsphere.reasons import DISK_ELSEWHERE, NAME_IN_FOLDER
 from app.vsphere.rebuild import (
-    MARK,
     Identity,
     Rebuilt,
+    disk_keys_of,
     finishing_spec,
     is_encrypted,
     mac_addresses_of,
@@ -61,15 +54,6 @@ _CREATE_S = 600.0
 _EAGER_BYTES_PER_S = 20 << 20
 """A slow array's speed of zeroing; the deadline grows by what a disk needs at it."""
 _FINISH_S = 300.0
-_UNDO_S = 600.0
-_SHOWN_AS_CREATION_FAILED = (
-    PlatformRefused,
-    PlatformBusy,
-    PlatformTaskTimedOut,
-    OperationUnsupported,
-    DatastoreFull,
-    ConfigurationUnreadable,
-)
 _IDENTITY_PATHS = ("config.uuid", "config.instanceUuid", "config.hardware.device")
 
 
@@ -83,6 +67,16 @@ class _Job:
     rebuilt: Rebuilt
     mark: str
 
+    @property
+    def marked(self) -> Marked:
+        """How to find what becomes of it."""
+        return Marked(
+            place=self.place, name=self.wanted.name, mark=self.mark, owns_disks=not self.wanted.present_disks
+        )
+
+
+_Choose = Callable[[PlatformOffer, Origin, VmPlacement], Place]
+
 
 class Creation:
     """Creates VMs over one session. Thread: any."""
@@ -91,6 +85,7 @@ class Creation:
         self._session = session
         self._files = files
         self._platform_instance = platform_instance
+        self._marked = MarkedVms(session)
 
     def create(self, saved: SavedConfiguration, wanted: VmPlacement, *, log: TaskLog) -> CreatedVm:
         """Create a powered-off VM with empty disks; see ``Hypervisor.create_vm``."""
@@ -102,18 +97,26 @@ class Creation:
         except (NoPlace, VersionTooOld) as error:
             raise VmCreationFailed(vm=wanted.name, detail=error) from error
         except FAILURES as error:
-            raise self._failure(error, wanted.name) from error
+            raise creation_failure(self._session, error, wanted.name) from error
 
     def plan(self, saved: SavedConfiguration, wanted: VmPlacement) -> PlannedVm:
         """Decide where a VM would be created; see ``PlannedCreation.plan_vm``."""
+        return self._plan(saved, wanted, choose_place)
+
+    def plan_here(self, saved: SavedConfiguration, wanted: VmPlacement) -> PlannedVm:
+        """Decide where a VM would be created whose disks are there already; see ``RunsFromNfs.plan_here``."""
+        keys = disk_keys_of(saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b"")))
+        return self._plan(saved, replace(wanted, present_disks=tuple((key, "") for key in keys)), choose_host)
+
+    def _plan(self, saved: SavedConfiguration, wanted: VmPlacement, choose: _Choose) -> PlannedVm:
         try:
-            vm, place = self._place(saved, wanted)
+            vm, place = self._place(saved, wanted, choose)
             rebuilt = rebuild(vm, place, wanted, _whole_identity(vm), "")
-            taken = bool(self._named_at(place, wanted.name))
+            taken = bool(self._marked.named_at(place, wanted.name))
         except (NoPlace, VersionTooOld) as error:
             raise VmCreationFailed(vm=wanted.name, detail=error) from error
         except FAILURES as error:
-            raise self._failure(error, wanted.name) from error
+            raise creation_failure(self._session, error, wanted.name) from error
         return PlannedVm(
             datacenter=place.datacenter.path if place.datacenter is not None else place.host.datacenter,
             folder=place.folder_path,
@@ -123,20 +126,11 @@ class Creation:
             warnings=rebuilt.warnings,
         )
 
-    def _failure(self, error: Exception, name: str) -> OperationalError:
-        ours = error
-        if isinstance(error, FOREIGN):
-            ours = translate(error, self._session.attempt(Operation.CREATE_VM, name))
-        assert isinstance(ours, OperationalError)
-        if isinstance(ours, _SHOWN_AS_CREATION_FAILED):
-            return VmCreationFailed(vm=name, detail=error_reason(error))
-        return ours
-
     # ---- before ------------------------------------------------------------------------------------------
 
     def _prepare(self, saved: SavedConfiguration, wanted: VmPlacement) -> _Job:
         vm, place = self._place(saved, wanted)
-        if self._named_at(place, wanted.name):
+        if self._marked.named_at(place, wanted.name):
             raise VmCreationFailed(vm=wanted.name, detail=NAME_IN_FOLDER)
         identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
         mark = wanted.mark or uuid.uuid4().hex
@@ -144,7 +138,9 @@ class Creation:
             saved=vm, place=place, wanted=wanted, rebuilt=rebuild(vm, place, wanted, identity, mark), mark=mark
         )
 
-    def _place(self, saved: SavedConfiguration, wanted: VmPlacement) -> tuple[SavedVm, Place]:
+    def _place(
+        self, saved: SavedConfiguration, wanted: VmPlacement, choose: _Choose = choose_place
+    ) -> tuple[SavedVm, Place]:
         """Return the saved VM and where it goes.
 
         Raises:
@@ -155,7 +151,7 @@ class Creation:
         vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
 
         offer = self._session.run(lambda connection: read_offer(connection.query()))
-        place = choose_place(offer, origin_of(vm, self._platform_instance), wanted)
+        place = choose(offer, origin_of(vm, self._platform_instance), wanted)
         version, host = version_for(vm, place, wanted).version, place.host
         if version in (None, vm.config.version) or not host.environment:
             return vm, place
@@ -163,17 +159,6 @@ class Creation:
             lambda connection: guest_systems(connection.query(), host.environment, host.moid, version)
         )
         return vm, replace(place, guest_ids=guests)
-
-    def _named_at(self, place: Place, name: str) -> list[Row]:
-        """Return what has a name already where a VM is to be: in its folder, or in its vApp."""
-        inside = "childEntity" if place.vapp is None else "vm"
-
-        def look(connection: Connection) -> list[Row]:
-            children = read(connection.query(), _parent_at(connection, place), inside)
-            rows = read_many(connection.query(), children.get(inside) or (), "name")
-            return [row for row in rows if (row.get("name") or "").casefold() == escaped(name).casefold()]
-
-        return self._session.run(look)
 
     def _free_identity(self, vm: SavedVm) -> Identity:
         """Keep of a VM's identity what no one else on the platform has."""
@@ -202,18 +187,16 @@ class Creation:
             return self._finished(vm, job, files)
         except BaseException:  # also a bug or an interrupt must not leave half a VM on the platform
             try:
-                self._undo(job, task)
+                self._marked.remove(job.marked, task)
             except FAILURES as error:
                 raise VmLeftBehind(vm=job.wanted.name, detail=error_reason(error)) from error
             raise
 
     def _made(self, job: _Job) -> Any:
         """Return the VM with the creation's mark and all its disks, when its task is forgotten; else None."""
-        for row in self._named_at(job.place, job.wanted.name):
-            if not isinstance(row.ref, vim.VirtualMachine) or not self._carries(row.moid, job.mark):
-                continue
-            if set(job.rebuilt.disks.values()) <= set(slots_of(self._devices(row.moid))):
-                return row.ref
+        for ref in self._marked.at(job.marked):
+            if set(job.rebuilt.disks.values()) <= set(slots_of(self._devices(ref._moId))):
+                return ref
         return None
 
     def _devices(self, vm: str) -> list[Any]:
@@ -274,68 +257,8 @@ class Creation:
         option = vim.option.OptionValue(key="nvram", value=name)
         return self._reconfigured(vm, vim.vm.ConfigSpec(extraConfig=[option]))
 
-    # ---- undo --------------------------------------------------------------------------------------------
-
-    def _undo(self, job: _Job, task: str | None) -> None:
-        """Remove what a failed creation made: a VM of that name, in that folder, with our mark.
-
-        Raises:
-            OperationalError: it may still be there.
-        """
-        deadline = Deadline.after(self._session.clock, _UNDO_S)
-        tasks.through_outage(self._session, lambda: self._remove_marked(job, task, deadline), deadline)
-
-    def _remove_marked(self, job: _Job, task: str | None, deadline: Deadline) -> None:
-        if task is not None:
-            tasks.wait_for_end(self._session, task, deadline)
-        else:
-            tasks.wait_for_unknown(
-                self._session, lambda connection: _parent_at(connection, job.place), "createVm", deadline
-            )
-        for row in self._named_at(job.place, job.wanted.name):
-            if isinstance(row.ref, vim.VirtualMachine) and self._carries(row.moid, job.mark):
-                self._destroy(VmId(row.moid), deadline)
-
-    def _destroy(self, vm: VmId, deadline: Deadline) -> None:
-        waiting = Waiting(
-            operation=Operation.DELETE_VM,
-            deadline=deadline,
-            instead=lambda connection: nothing_while_there(connection, vm),
-        )
-        try:
-            tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
-        except vmodl.fault.ManagedObjectNotFound as error:
-            if tasks.is_about_a_task(error):
-                raise
-
-    def find_marked(self, name: str, mark: str) -> VmId | None:
-        """Return the VM of a name that carries a creation's mark; see ``MarkedVms.find_marked``."""
-
-        def look(connection: Connection) -> list[str]:
-            rows = read_all(connection.query(), {vim.VirtualMachine: ("name",)})
-            return [row.moid for row in rows if (row.get("name") or "") == escaped(name)]
-
-        for moid in self._session.run(look):
-            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
-                if self._carries(moid, mark):
-                    return VmId(moid)
-        return None
-
-    def _carries(self, vm: str, mark: str) -> bool:
-        row = self._session.run(
-            lambda connection: read(connection.query(), connection.vm(vm), "config.extraConfig")
-        )
-        return any(option.key == MARK and option.value == mark for option in row.get("config.extraConfig") or ())
-
 
 _NVRAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, ValueError, TypeError)
-
-
-def _parent_at(connection: Connection, place: Place) -> Any:
-    """Return what a VM is created in: a folder, or a vApp or one of its pools."""
-    if place.vapp is None:
-        return connection.object(vim.Folder, place.folder)
-    return connection.object(vim.VirtualApp if place.pool == place.vapp.moid else vim.ResourcePool, place.pool)
 
 
 def _start(connection: Connection, job: _Job) -> Any:
@@ -344,7 +267,7 @@ def _start(connection: Connection, job: _Job) -> Any:
     Source: ``Folder.CreateVM_Task`` and ``ResourcePool.CreateChildVM_Task`` of the vSphere Web Services reference:
     a VM of a vApp is in no folder, so that the former cannot make it.
     """
-    parent, host = _parent_at(connection, job.place), connection.object(vim.HostSystem, job.place.host.moid)
+    parent, host = parent_at(connection, job.place), connection.object(vim.HostSystem, job.place.host.moid)
     if job.place.vapp is not None:
         return parent.CreateChildVM_Task(config=job.rebuilt.spec, host=host)
     pool = connection.object(vim.ResourcePool, job.place.pool)

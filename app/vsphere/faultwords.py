@@ -69,13 +69,25 @@ _WORDS: Final[dict[type, MessageKind]] = {
     vim.fault.TooManySnapshotLevels: MessageKind(
         "fault.too_many_snapshots", "the VM has too many snapshots already"
     ),
+    vim.fault.NasConfigFault: MessageKind("fault.nas_config", "the host cannot set up the network datastore"),
+    vim.fault.NoVirtualNic: MessageKind("fault.no_virtual_nic", "the host has no VMkernel adapter for it"),
+    vim.fault.NoGateway: MessageKind("fault.no_gateway", "the VMkernel adapters of the host have no gateway"),
+    vim.fault.PlatformConfigFault: MessageKind(
+        "fault.platform_config", "the host could not carry out the change of its configuration"
+    ),
+    vim.fault.HostConfigFault: MessageKind("fault.host_config", "the host does not accept the configuration"),
+    vim.fault.HostConnectFault: MessageKind("fault.host_connect", "the platform cannot connect to the host"),
+    vim.fault.ResourceInUse: MessageKind("fault.resource_in_use", "a VM or another program is still using it"),
+    vim.fault.AlreadyExists: MessageKind("fault.already_exists", "it is there already"),
+    vim.fault.NotFound: MessageKind("fault.not_found", "it is not there"),
+    vim.fault.MigrationFault: MessageKind("fault.migration", "the VM cannot be moved as it is"),
     vim.fault.SnapshotFault: MessageKind("fault.snapshot", "the snapshot could not be made or removed"),
 }
 
 
 def fault_text(fault: object) -> str:
     """Return the readable sentence of a fault: its message and what it adds, else its type's name."""
-    parts = [str(getattr(fault, "msg", None) or "").strip()]
+    parts = [str(getattr(fault, name, None) or "").strip() for name in ("msg", "text")]
     parts += [
         str(getattr(line, "message", None) or "").strip() for line in getattr(fault, "faultMessage", None) or ()
     ]

@@ -27,18 +27,18 @@ class SmallFiles:
         self._endpoint = session.endpoint
         self._access = access
 
-    def fetch(self, path: DatastorePath, vm: VmId | None = None) -> bytes:
+    def fetch(self, path: DatastorePath, vm: VmId | None = None, *, limit_bytes: int = _LIMIT_BYTES) -> bytes:
         """Return a file's content; the path is one of the VM's.
 
         Raises:
             PlatformRefused: there is no such file, or it may not be read.
             OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
         """
-        status, body = self._session.through(lambda: self._request("GET", path, None, vm))
+        status, body = self._session.through(lambda: self._request("GET", path, None, vm, limit_bytes))
         if status != http.client.OK:
             raise self._refused(READ_FILE, path, http_reason(status))
-        if len(body) > _LIMIT_BYTES:
-            raise self._refused(READ_FILE, path, LARGER_THAN.fill(mib=_LIMIT_BYTES >> 20))
+        if len(body) > limit_bytes:
+            raise self._refused(READ_FILE, path, LARGER_THAN.fill(mib=limit_bytes >> 20))
         return body
 
     def store(self, path: DatastorePath, data: bytes, vm: VmId | None = None) -> None:
@@ -52,7 +52,14 @@ class SmallFiles:
         if status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
             raise self._refused(WRITE_FILE, path, http_reason(status))
 
-    def _request(self, method: str, path: DatastorePath, body: bytes | None, vm: VmId | None) -> tuple[int, bytes]:
+    def _request(
+        self,
+        method: str,
+        path: DatastorePath,
+        body: bytes | None,
+        vm: VmId | None,
+        limit_bytes: int = _LIMIT_BYTES,
+    ) -> tuple[int, bytes]:
         file = self._access.https_file(str(path), vm)
         connection = self._endpoint.connection(self._endpoint.context(), read_timeout_s=_TIMEOUT_S)
         headers = {"Cookie": file.cookie, "User-Agent": "Standfast"}
@@ -63,7 +70,7 @@ class SmallFiles:
             with connection.getresponse() as response:
                 if response.status in _AWAY:
                     raise StatusRefused(response.status, response.reason)
-                return response.status, response.read(_LIMIT_BYTES + 1)
+                return response.status, response.read(limit_bytes + 1)
         finally:
             connection.close()
 

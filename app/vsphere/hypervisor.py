@@ -37,7 +37,9 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.history import History
 from app.vsphere.identity import give_identity
 from app.vsphere.inventory_updates import InventoryWatch
+from app.vsphere.marked_vms import MarkedVms
 from app.vsphere.nfs_datastores import VSphereNfs
+from app.vsphere.nfs_hosting import NfsHosting
 from app.vsphere.power import VmControl
 from app.vsphere.privileges import check_privileges
 from app.vsphere.properties import read
@@ -52,7 +54,7 @@ _FREE_EDITION = "esxBasic"
 """How the edition of the free ESXi license begins."""
 
 
-class VSphereHypervisor:
+class VSphereHypervisor(NfsHosting):
     """Implements ``Hypervisor`` of the core and its optional ports.
 
     Attributes:
@@ -64,16 +66,17 @@ class VSphereHypervisor:
     def __init__(
         self, session: VSphereSession, facts: PlatformFacts, *, timings: SnapshotTimings | None = None
     ) -> None:
-        self.session = session
-        self._facts = facts
         self._access = VSphereAccess(session)
         files = SmallFiles(session, self._access)
+        super().__init__(session, files, facts.instance_uuid or "")
+        self._facts = facts
         self._snapshots = Snapshots(session, timings)
         self._tracking = ChangeTracking(session, self._snapshots)
         self._history = History(session)
         self._configurations = Configurations(session, files, facts.instance_uuid or "")
         self._creation = Creation(session, files, facts.instance_uuid or "")
         self._control = VmControl(session)
+        self._marked = MarkedVms(session)
         self._watch = InventoryWatch(session)
 
     @property
@@ -277,6 +280,15 @@ class VSphereHypervisor:
         with translated(self.session.attempt(Operation.PLAN_VM, placement.name)):
             return self._creation.plan(saved, placement)
 
+    def plan_here(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
+        """Decide where a VM would be created that runs from this machine; see ``RunsFromNfs.plan_here``.
+
+        Raises:
+            VmCreationFailed: it cannot be created there; the message says what to do.
+        """
+        with translated(self.session.attempt(Operation.PLAN_VM, placement.name)):
+            return self._creation.plan_here(saved, placement)
+
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""
         with translated(self.session.attempt(Operation.LIST_PLACES)):
@@ -293,7 +305,7 @@ class VSphereHypervisor:
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that was created with a placement's mark, None when there is none."""
         with translated(self.session.attempt(Operation.FIND_VM, name)):
-            return self._creation.find_marked(name, mark)
+            return self._marked.find(name, mark)
 
     def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone."""
@@ -329,6 +341,11 @@ class VSphereHypervisor:
         """
         with translated(self.session.attempt(Operation.POWER_OFF, str(vm))):
             self._control.power_off(vm)
+
+    def shut_down_guest(self, vm: VmId) -> bool:
+        """Ask the system in a running VM to shut down; return False when no tools run in it."""
+        with translated(self.session.attempt(Operation.POWER_OFF, str(vm))):
+            return self._control.shut_down_guest(vm)
 
     def mark_as_template(self, vm: VmId) -> None:
         """Make a template of a powered-off VM; one that is a template already is fine."""

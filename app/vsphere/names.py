@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_FILE_NAME_BYTES = 160
+"""Of 255 that a name may have over NFS: hosts add endings such as ``-000001-sesparse.vmdk``, and more to those."""
+_NOT_IN_FILES = frozenset('\\/:*?"<>|[]%')
+"""What a descriptor, a datastore path or another file system would take for something else."""
 _ESCAPED = re.compile(r"%(25|2f|5c)", re.IGNORECASE)
 _PLAIN = {"25": "%", "2f": "/", "5c": "\\"}
 
@@ -19,6 +23,16 @@ def escaped(name: str) -> str:
 def unescaped(name: str) -> str:
     """Return the name that people see."""
     return _ESCAPED.sub(lambda match: _PLAIN[match.group(1).lower()], name)
+
+
+def file_name_of(name: str) -> str:
+    """Return a VM's display name as its directory and its files can have it, without an ending.
+
+    As hosts do it, with ``_`` for what may not be in a name; one that is too long is cut between two letters.
+    """
+    safe = "".join("_" if not sign.isprintable() or sign in _NOT_IN_FILES else sign for sign in name)
+    cut = safe.strip(" .").encode()[:_FILE_NAME_BYTES].decode(errors="ignore")
+    return cut.rstrip(" .") or "vm"
 
 
 @dataclass(frozen=True, slots=True)

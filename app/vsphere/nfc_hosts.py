@@ -5,20 +5,17 @@ Source: protocols page *NFC*, sections 1 and 4a.
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pyVmomi import vim, vmodl
 
-from app.domain.addresses import BadAddress, ascii_host
 from app.domain.ids import VmId
+from app.vsphere.host_addresses import BACKUP_NIC, MANAGEMENT_NIC, tagged_addresses
 from app.vsphere.names import unescaped
 from app.vsphere.properties import read
 from app.vsphere.session import Connection
 
-_BACKUP_NIC: Final = "vSphereBackupNFC"
-_MANAGEMENT_NIC: Final = "management"
 _ENTERING: Final = "HostSystem.enterMaintenanceMode"
 _OLDEST: Final = (6, 5)
 _LIBRARIES: Final = (((8,), 11), ((7,), 7), ((6, 7), 2))
@@ -118,8 +115,8 @@ def _asked(connection: Connection, service: Any, reference: Any) -> NfcHost:
         name=unescaped(row.get("name") or ""),
         version=version,
         library_version=library,
-        backup_addresses=frozenset(_addresses(nics, _BACKUP_NIC)),
-        management_addresses=tuple(_addresses(nics, _MANAGEMENT_NIC)),
+        backup_addresses=frozenset(tagged_addresses(nics, BACKUP_NIC)),
+        management_addresses=tuple(tagged_addresses(nics, MANAGEMENT_NIC)),
     )
 
 
@@ -131,24 +128,6 @@ def _library(ask: Callable[[], int], version: str) -> int:
     except _NO_RIGHT:
         release = _release(version)
         return next((library for since, library in _LIBRARIES if release >= since), 0)
-
-
-def _addresses(configs: Any, use: str) -> list[str]:
-    """Return the addresses of the VMkernel adapters with a tag (``HostVirtualNicManagerNicType``)."""
-    tagged = [config for config in configs if config.nicType == use]
-    chosen = [
-        nic.spec.ip
-        for config in tagged
-        for nic in config.candidateVnic or ()
-        if nic.key in (config.selectedVnic or ()) and nic.spec is not None and nic.spec.ip is not None
-    ]
-    found: list[str] = []
-    for ip in chosen:
-        listed = [entry.ipAddress for entry in getattr(ip.ipV6Config, "ipV6Address", None) or ()]
-        for address in (ip.ipAddress, *listed):
-            with suppress(BadAddress):  # one that is of use on the host's own network only
-                found.append(ascii_host(address or ""))
-    return list(dict.fromkeys(found))
 
 
 def _release(version: str) -> tuple[int, ...]:

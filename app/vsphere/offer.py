@@ -3,9 +3,10 @@
 Objects are distinguished by their managed object ids. A name counts only where it is the name of one object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol, TypeVar
 
 
 class NetworkKind(Enum):
@@ -96,3 +97,33 @@ class PlatformOffer:
     def datacenter(self, moid: str) -> Datacenter:
         """Return a datacenter by its id."""
         return self.datacenters.get(moid) or Datacenter(moid=moid, name=moid, path=moid)
+
+
+class _Named(Protocol):
+    @property
+    def moid(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
+    """Return what a text may mean: the object with that id, else those of that path, else of that name."""
+    known = list(candidates)
+    for found in (
+        [candidate for candidate in known if candidate.moid == text],
+        [candidate for candidate in known if candidate.path == text],
+        [candidate for candidate in known if candidate.name == text],
+    ):
+        if found:
+            return found
+    return ()
+
+
+def listed(objects: Iterable[_Named]) -> str:
+    """Return objects of one name so that they can be distinguished."""
+    return ", ".join(sorted(f"{candidate.path} ({candidate.moid})" for candidate in objects))

@@ -1,8 +1,7 @@
 """Where a VM is created: the choice among what a platform has, as a pure function."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field, replace
 
 from app.domain.messages import Message, Param
 from app.domain.vms import VmPlacement
@@ -16,7 +15,7 @@ from app.vsphere.deviations import (
 )
 from app.vsphere.hardware_versions import newest_version, number_of
 from app.vsphere.names import escaped
-from app.vsphere.offer import Datacenter, Host, Network, PlatformOffer, VApp
+from app.vsphere.offer import Datacenter, Host, Network, PlatformOffer, VApp, listed, named
 from app.vsphere.reasons import (
     DATACENTER_AMBIGUOUS,
     HOST_AMBIGUOUS,
@@ -76,6 +75,7 @@ class Place:
     pool: str
     host: Host
     datastore: str
+    """Empty where none was to be chosen."""
     disk_datastores: Mapping[int, str]
     warnings: tuple[Message, ...] = ()
     folder_path: tuple[str, ...] = ()
@@ -94,36 +94,6 @@ class NoPlace(Unsuitable):
     """The VM cannot be created as it was asked. Never leaves this package."""
 
 
-class _Named(Protocol):
-    @property
-    def moid(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-
-
-_N = TypeVar("_N", bound=_Named)
-
-
-def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
-    """Return what a text may mean: the object with that id, else those of that path, else of that name."""
-    known = list(candidates)
-    for found in (
-        [candidate for candidate in known if candidate.moid == text],
-        [candidate for candidate in known if candidate.path == text],
-        [candidate for candidate in known if candidate.name == text],
-    ):
-        if found:
-            return found
-    return ()
-
-
-def listed(objects: Iterable[_Named]) -> str:
-    """Return objects of one name so that they can be determined apart."""
-    return ", ".join(sorted(f"{candidate.path} ({candidate.moid})" for candidate in objects))
-
-
 def choose_place(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> Place:
     """Choose where a VM is created: what was asked for, else what it came from, else the only one there is.
 
@@ -132,13 +102,31 @@ def choose_place(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> P
     Raises:
         NoPlace: something that was asked for is not there, or nothing was asked for and the choice is not clear.
     """
+    place = _without_datastores(offer, origin, wanted)
+    stores = _Datastores(place.host, origin, _known_datastores(offer))
+    datastore = stores.of_vm(wanted)
+    return replace(
+        place,
+        datastore=datastore,
+        disk_datastores=stores.of_disks(wanted, datastore),
+        warnings=(*place.warnings, *stores.warnings),
+    )
+
+
+def choose_host(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> Place:
+    """Choose as :func:`choose_place` does, for a VM whose datastore is not there yet; the place names none.
+
+    Raises:
+        NoPlace: something that was asked for is not there, or nothing was asked for and the choice is not clear.
+    """
+    return _without_datastores(offer, origin, replace(wanted, datastore=None, disk_datastores=()))
+
+
+def _without_datastores(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> Place:
     warnings: list[Message] = []
     moid = _datacenter(offer, origin, wanted)
     datacenter = offer.datacenter(moid)
     host = _host(offer, datacenter, origin, wanted)
-    stores = _Datastores(host, origin, _known_datastores(offer))
-    datastore = stores.of_vm(wanted)
-    disk_datastores = stores.of_disks(wanted, datastore)
     pool = _pool(host, origin, wanted, warnings)
     vapp = host.vapps.get(pool)
     if vapp is None:
@@ -152,9 +140,9 @@ def choose_place(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> P
         vapp=vapp,
         host=host,
         datacenter=datacenter,
-        datastore=datastore,
-        disk_datastores=disk_datastores,
-        warnings=(*warnings, *stores.warnings),
+        datastore="",
+        disk_datastores={},
+        warnings=tuple(warnings),
         same_platform=origin.same_platform,
         other_networks=tuple(network for moid, network in offer.networks.items() if moid not in host.networks),
     )

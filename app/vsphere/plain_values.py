@@ -17,6 +17,7 @@ _WORD = re.compile(r"[\w:+-]{0,64}", re.ASCII)
 _ADDRESS = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 _ADDRESS_TYPES = frozenset({"manual", "generated", "assigned"})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DISK_UUID = re.compile(r"[0-9A-Fa-f -]{32,64}")
 
 
 def is_plain(name: str, value: Any) -> bool:
@@ -46,3 +47,9 @@ def is_address(card: Any) -> bool:
 def plain_uuid(text: str | None) -> str | None:
     """Return a UUID; None when the text is none."""
     return text if _UUID.fullmatch(text or "") else None
+
+
+def disk_uuid(backing: Any) -> str | None:
+    """Return the UUID of a disk's backing as it is spelled there; None where it has none."""
+    text = str(getattr(backing, "uuid", None) or "")
+    return text if _DISK_UUID.fullmatch(text) else None

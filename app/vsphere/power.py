@@ -1,5 +1,7 @@
 """Power, names and removal of VMs."""
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from pyVmomi import vim, vmodl
@@ -15,6 +17,7 @@ from app.vsphere.faultwords import fault_reason
 from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped
 from app.vsphere.properties import read
+from app.vsphere.questions import Answers, MovedOrCopied
 from app.vsphere.reasons import ASKS, OFF_AGAIN
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
@@ -42,12 +45,26 @@ class VmControl:
         Raises:
             PowerOperationFailed: it does not start, or asks a question that only a person can answer.
         """
+        self._start(vm, lambda: self._fail_on_question(vm))
+
+    def start_moved(self, vm: VmId, *, was_copied: bool) -> None:
+        """Start a VM and tell the platform, where it asks, whether it was moved or copied.
+
+        Raises:
+            PowerOperationFailed: it does not start, or asks another question.
+            OperationalError: the account may not answer.
+        """
+        origin = MovedOrCopied.COPIED if was_copied else MovedOrCopied.MOVED
+        answers = Answers(self._session, vm, origin)
+        self._start(vm, lambda: self._fail_on_question(vm, answers))
+
+    def _start(self, vm: VmId, on_idle: Callable[[], None]) -> None:
         if self._state(vm) is PowerState.ON:
             return
         waiting = Waiting(
             operation=Operation.POWER_ON,
             deadline=Deadline.after(self._session.clock, _POWER_S),
-            on_idle=lambda: self._fail_on_question(vm),
+            on_idle=on_idle,
             instead=lambda connection: True if _power(connection, vm) is PowerState.ON else None,
         )
         self._change_power(vm, PowerChange.ON, lambda connection: connection.vm(vm).PowerOnVM_Task(), waiting)
@@ -68,6 +85,20 @@ class VmControl:
             instead=lambda connection: True if _power(connection, vm) is PowerState.OFF else None,
         )
         self._change_power(vm, PowerChange.OFF, lambda connection: connection.vm(vm).PowerOffVM_Task(), waiting)
+
+    def shut_down_guest(self, vm: VmId) -> bool:
+        """Ask the system in a VM to shut down; return False when no tools run in it.
+
+        Source: ``VirtualMachine.ShutdownGuest`` of the vSphere Web Services reference; it returns at once.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        try:
+            self._session.run(lambda connection: connection.vm(vm).ShutdownGuest())
+        except vim.fault.ToolsUnavailable:
+            return False
+        return True
 
     def rename(self, vm: VmId, name: str) -> None:
         """Give a VM another display name.
@@ -107,16 +138,7 @@ class VmControl:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        waiting = Waiting(
-            operation=Operation.DELETE_VM,
-            deadline=Deadline.after(self._session.clock, _DESTROY_S),
-            instead=lambda connection: nothing_while_there(connection, vm),
-        )
-        try:
-            tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
-        except vmodl.fault.ManagedObjectNotFound as error:
-            if tasks.is_about_a_task(error):
-                raise
+        destroy_vm(self._session, vm, Deadline.after(self._session.clock, _DESTROY_S))
 
     def _state(self, vm: VmId) -> PowerState:
         return self._session.run(lambda connection: _power(connection, vm))
@@ -145,10 +167,10 @@ class VmControl:
             return PowerOperationFailed(vm=vm, operation=operation, detail=ours.params.get("detail", ours))
         return ours
 
-    def _fail_on_question(self, vm: VmId) -> None:
+    def _fail_on_question(self, vm: VmId, answers: Answers | None = None) -> None:
         row = self._session.run(lambda connection: read(connection.query(), connection.vm(vm), "runtime.question"))
         question = row.get("runtime.question")
-        if question is not None:
+        if question is not None and (answers is None or not answers.give(question)):
             raise _QuestionPending(question.text)
 
 
@@ -157,7 +179,37 @@ def _power(connection: Connection, vm: VmId) -> PowerState:
     return power_state(row.get("runtime.powerState"))
 
 
-def nothing_while_there(connection: Connection, vm: VmId) -> None:
+def destroy_vm(session: VSphereSession, vm: VmId, deadline: Deadline) -> None:
+    """Delete a powered-off VM with its disks; one that is gone already is fine.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    waiting = Waiting(
+        operation=Operation.DELETE_VM,
+        deadline=deadline,
+        instead=lambda connection: _nothing_while_there(connection, vm),
+    )
+    try:
+        tasks.run_task(session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
+    except vmodl.fault.ManagedObjectNotFound as error:
+        if tasks.is_about_a_task(error):
+            raise
+
+
+def unregister_vm(session: VSphereSession, vm: VmId) -> None:
+    """Remove a powered-off VM from the inventory and leave its files; one that is gone already is fine.
+
+    Source: ``VirtualMachine.UnregisterVM`` of the vSphere Web Services reference; it is no task.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+        session.run(lambda connection: connection.vm(vm).UnregisterVM())
+
+
+def _nothing_while_there(connection: Connection, vm: VmId) -> None:
     """Return when a VM is there, for the wait for a deletion whose task is forgotten.
 
     Raises:

@@ -51,6 +51,18 @@ RESTORE = (
     "VApp.ApplicationConfig",
     "Network.Assign",
 )
+INSTANT_RECOVERY = (
+    *RESTORE,
+    "Host.Config.Storage",
+    "VirtualMachine.Inventory.Register",
+    "VirtualMachine.Inventory.Unregister",
+    "VirtualMachine.Interact.AnswerQuestion",
+    "VirtualMachine.Interact.CreateScreenshot",
+    "Resource.ColdMigrate",
+    "Resource.HotMigrate",
+)
+"""What running VMs from restore points needs. :func:`check_privileges` does not ask for it: an account that only
+backs up and restores is complete without."""
 
 _INSTEAD = {"VirtualMachine.Provisioning.GetVmFiles": "VirtualMachine.Provisioning.DiskRandomRead"}
 """What does as well: disks are read with the ticket for all files of a VM, or else with one for each disk."""

@@ -73,6 +73,25 @@ SECONDARY_VM: Final = MessageKind(
     "vm.secondary", "it is the secondary VM of a fault tolerance pair, and its primary is backed up instead"
 )
 
+# --- why a datastore of ours is not mounted ----------------------------------------------------------------------
+
+NFS_LIMIT: Final = MessageKind(
+    "nfs.limit", "it mounts as many NFS datastores as its advanced setting NFS.MaxVolumes allows"
+)
+NFS_DENIED: Final = MessageKind("nfs.denied", "it was not let in, as an address that is not expected")
+NFS_NOT_REACHED: Final = MessageKind("nfs.not_reached", "it does not reach the NFS service")
+NFS_NAME_TAKEN: Final = MessageKind("nfs.name_taken", "it has another datastore of this name")
+NFS_NOT_SHOWN: Final = MessageKind(
+    "nfs.not_shown", "it mounts this already, but the platform does not show the datastore"
+)
+NFS_NOT_ACCESSIBLE: Final = MessageKind("nfs.not_accessible", "it is mounted, but the host cannot access it")
+NO_HOST_ADDRESS: Final = MessageKind(
+    "place.no_host_address",
+    "the host {host} reports no IP address of its VMkernel adapters, so that nothing can be served to it",
+)
+NOT_MOVED: Final = MessageKind("move.not_there", "the task ended, but not all of its files are there")
+NO_PICTURE: Final = MessageKind("guest.no_picture", "what it made is no picture in the PNG format")
+
 # --- why a disk cannot be attached -------------------------------------------------------------------------------
 
 NOT_ON_PLATFORM: Final = MessageKind(

@@ -15,7 +15,7 @@ from app.domain.vms import VmPlacement
 from app.vsphere.adapter_networks import NetworkChoices
 from app.vsphere.deviations import GUEST_UNKNOWN, NVRAM_ENCRYPTED, WAS_ENCRYPTED, WAS_MANAGED
 from app.vsphere.hardware_versions import VersionChoice, choose_version, known_guest
-from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.names import DatastorePath, escaped, file_name_of
 from app.vsphere.placement import Origin, Place
 from app.vsphere.plain_values import copy_plain, is_plain
 from app.vsphere.rebuild_devices import DeviceChoices, DiskSlot, rebuild_devices
@@ -72,7 +72,7 @@ class Rebuilt:
     spec: Any
     """``vim.vm.ConfigSpec``"""
     disks: dict[int, DiskSlot]
-    """Slot of each disk that is created, by its saved key."""
+    """Slot of each disk that is created or attached, by its saved key."""
     mac_addresses: tuple[str, ...]
     """Those that are asked for, lower case."""
     eager_bytes: int
@@ -129,8 +129,14 @@ def mac_addresses_of(saved: SavedVm) -> frozenset[str]:
     )
 
 
+def disk_keys_of(saved: SavedVm) -> tuple[int, ...]:
+    """Return the keys of a saved VM's disks."""
+    devices = saved.config.hardware.device
+    return tuple(device.key for device in devices if isinstance(device, _device.VirtualDisk))
+
+
 def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identity, mark: str) -> Rebuilt:
-    """Make the specification of a VM with empty disks from a saved one."""
+    """Make the specification of a VM from a saved one, with empty disks but for those that exist already."""
     config = saved.config
     devices = rebuild_devices(
         config.hardware.device,
@@ -146,17 +152,20 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
             ),
             adapter_addresses=dict(wanted.adapter_addresses),
             keep_disk_uuids=identity.uuid is not None,
+            present_disks=dict(wanted.present_disks),
+            is_isolated=wanted.is_isolated,
             keeps_mac=lambda mac: mac.lower() not in identity.taken_mac_addresses,
         ),
     )
     version = version_for(saved, place, wanted)
     spec = vim.vm.ConfigSpec(name=escaped(wanted.name))
-    spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
+    spec.files = vim.vm.FileInfo(vmPathName=_path_of(place.datastore, wanted))
     copy_plain(config, spec, [name for name in _SAME_NAME if name not in version.lost])
     spec.version = version.version
     spec.guestId = known_guest(spec.guestId or "", place.guest_ids) or None
     _set_hardware(config, spec, wanted, version.lost)
     _set_settings(config, spec, version.lost)
+    _shrink_reservations(config, spec)
     spec.uuid, spec.instanceUuid = identity.uuid, identity.instance_uuid
     settings, left_out = kept_settings(config.extraConfig or ())
     spec.vAppConfig, left_out_of_vapp = vapp_config(config.vAppConfig)
@@ -176,6 +185,13 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
             *_losses(config),
         ),
     )
+
+
+def _path_of(datastore: str, wanted: VmPlacement) -> str:
+    """Return where a VM's files go: the path of its ``.vmx``, or a datastore on which the platform chooses one."""
+    if wanted.directory is None:
+        return f"[{datastore}]"
+    return f"[{datastore}] {wanted.directory}/{file_name_of(wanted.name)}.vmx"
 
 
 def _other_guest(config: Any, spec: Any) -> list[Message]:
@@ -233,6 +249,16 @@ def _set_settings(config: Any, spec: Any, lost: frozenset[str]) -> None:
         for mask in config.cpuFeatureMask or ()
         if is_plain("cpuFeatureMask", mask)
     ]
+
+
+def _shrink_reservations(config: Any, spec: Any) -> None:
+    """Reserve no more for a VM that is smaller than it was: no host starts one that wants more than it has."""
+    memory, cpus = spec.memoryAllocation, spec.cpuAllocation
+    if memory is not None and (memory.reservation or 0) > spec.memoryMB:
+        memory.reservation = spec.memoryMB
+    had = config.hardware.numCPU
+    if cpus is not None and cpus.reservation and had and spec.numCPUs < had:
+        cpus.reservation = cpus.reservation * spec.numCPUs // had
 
 
 def _eager_bytes(device: Any) -> int:

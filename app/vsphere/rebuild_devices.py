@@ -9,7 +9,6 @@ that the target does not know would fail the creation. What shows that there was
 vSAN or vVols (``backingObjectId``) and I/O filters.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +32,7 @@ from app.vsphere.deviations import (
     STORAGE_POLICY,
     WAS_RAW,
 )
-from app.vsphere.plain_values import copy_plain, is_address
+from app.vsphere.plain_values import copy_plain, disk_uuid, is_address
 
 _device = vim.vm.device
 _card = _device.VirtualEthernetCard
@@ -70,7 +69,6 @@ _FIELDS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (_card, ("wakeOnLanEnabled", "resourceAllocation", "addressType", "macAddress")),
 )
 """What a new device takes over of a saved one, by kind; never a backing, which may name what a host has."""
-_DISK_UUID = re.compile(r"[0-9A-Fa-f -]{32,64}")
 _INDEPENDENT = frozenset({"independent_persistent", "independent_nonpersistent"})
 
 
@@ -85,6 +83,10 @@ class DeviceChoices:
     keeps_mac: Callable[[str], bool]
     adapter_addresses: Mapping[int, str] = field(default_factory=dict)
     """MAC addresses of single adapters, by their saved key; an empty one is rebuilt."""
+    present_disks: Mapping[int, str] = field(default_factory=dict)
+    """Paths of the disks that exist and are attached as they are, by their saved key."""
+    is_isolated: bool = False
+    """Whether the network adapters are left disconnected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class RebuiltDevices:
 
     changes: list[Any] = field(default_factory=list)
     disks: dict[int, DiskSlot] = field(default_factory=dict)
-    """Slot of each disk that is created, by its saved key."""
+    """Slot of each disk that is created or attached, by its saved key."""
     mac_addresses: list[str] = field(default_factory=list)
     """Those that are asked for."""
     warnings: list[Message] = field(default_factory=list)
@@ -214,6 +216,11 @@ class _Rebuilder:
         if slot is None:
             self._warn(DISK_WITHOUT_PLACE, disk=_label(disk))
             return
+        present = self._choices.present_disks.get(disk.key)
+        if present is not None:
+            self._attach_disk(disk, present)
+            self._result.disks[disk.key] = slot
+            return
         if isinstance(disk.backing, _device.VirtualDisk.LocalPMemBackingInfo):
             self._warn(DISK_IN_MEMORY, disk=_label(disk))
             return
@@ -229,6 +236,19 @@ class _Rebuilder:
         made.backing = self._backing(disk)
         self._append(made, creates_file=True)
         self._result.disks[disk.key] = slot
+
+    def _attach_disk(self, disk: Any, path: str) -> None:
+        """Add a disk whose file exists: without a file operation nothing is created."""
+        if has_key(disk.backing):
+            self._warn(DISK_WAS_ENCRYPTED, disk=_label(disk))
+        made = self._fresh(disk)
+        made.capacityInKB = capacity_of(disk) // 1024
+        made.backing = _device.VirtualDisk.FlatVer2BackingInfo(
+            fileName=path,
+            diskMode="persistent",
+            uuid=disk_uuid(disk.backing) if self._choices.keep_disk_uuids else None,
+        )
+        self._append(made)
 
     def _note_policy(self, disk: Any) -> None:
         filters = [str(name) for name in disk.iofilter or ()]
@@ -252,7 +272,7 @@ class _Rebuilder:
             thinProvisioned=bool(thin) if is_flat else True,
             eagerlyScrub=bool(getattr(saved, "eagerlyScrub", None)) if is_flat and not thin else None,
             writeThrough=getattr(saved, "writeThrough", None),
-            uuid=_disk_uuid(saved) if self._choices.keep_disk_uuids else None,
+            uuid=disk_uuid(saved) if self._choices.keep_disk_uuids else None,
         )
 
     # ---- network adapters --------------------------------------------------------------------------------
@@ -261,12 +281,17 @@ class _Rebuilder:
         made = self._fresh(card)
         network, name, problem = choose_network(card, self._choices.networks)
         made.connectable = _connectable(card.connectable)
-        if network is None:
+        isolated = self._choices.is_isolated
+        if network is None or isolated:
             made.connectable.startConnected = False
-            self._warn(DISCONNECTED, problem=problem, card=_label(card))
+        if isolated:  # its tools could connect it otherwise
+            made.connectable.allowGuestControl = False
+        if network is None:
+            if not isolated:
+                self._warn(DISCONNECTED, problem=problem, card=_label(card))
             offered = self._choices.networks.offered.values()
             network = min(offered, key=lambda network: (network.name, network.moid), default=None)
-        elif card.connectable is not None and card.connectable.migrateConnect:
+        elif card.connectable is not None and card.connectable.migrateConnect and not isolated:
             made.connectable.migrateConnect = card.connectable.migrateConnect
         made.backing = network_backing(network, name)
         self._set_address(made, card)
@@ -304,11 +329,6 @@ class _Rebuilder:
 def _dependent(mode: Any) -> str:
     """Keep a disk's mode, but let it take part in snapshots where it did before."""
     return str(mode) if str(mode) in _INDEPENDENT else "persistent"
-
-
-def _disk_uuid(backing: Any) -> str | None:
-    text = str(getattr(backing, "uuid", None) or "")
-    return text if _DISK_UUID.fullmatch(text) else None
 
 
 def _connectable(saved: Any) -> Any:

@@ -10,13 +10,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pyVmomi import vim, vmodl
 
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
-from app.domain.errors import PlatformUnreachable
+from app.domain.errors import PlatformUnreachable, TaskCancelled
 from app.vsphere.errors import PlatformRefused, PlatformTaskStandsStill, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
 from app.vsphere.properties import read, read_many
@@ -24,6 +24,7 @@ from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.words import Operation
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
@@ -82,7 +83,7 @@ class Waiting:
     """Called every few seconds while the task runs; what it raises ends the wait, and the task is cancelled."""
     moves: Callable[[Connection], object] | None = None
     """Returns something that changes while the task works, where the task itself may show no progress. With it the
-    deadline is how long all may stand still, and the task is never cancelled: what has begun has to end."""
+    deadline is how long all may stand still, and the task is not cancelled when it has passed."""
     instead: Callable[[Connection], Any] | None = None
     """Returns the task's result when what it is for is done, else None. It is asked for a while when the platform
     has forgotten the task: the host may still be at it while another node stands in for the vCenter."""
@@ -105,8 +106,8 @@ def run_task(session: VSphereSession, start: Callable[[Connection], Any], waitin
 def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     """Wait until a task ends and return its result.
 
-    When the wait is given up, the platform is asked to cancel the task, unless its moves are followed; it may
-    still go on for a while.
+    When the wait is cancelled or given up, the platform is asked to cancel the task; it may still go on for a
+    while. A task whose moves are followed is not cancelled for standing still.
 
     Raises:
         vmodl.MethodFault: the task's own error; ``ManagedObjectNotFound`` about a task that is forgotten.
@@ -125,8 +126,8 @@ def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
             return watch.until_seen(waiting.instead, error)
     except FOREIGN:
         raise
-    except BaseException:  # given up for a reason of ours: cancelled, too late, or what on_idle raised
-        if waiting.moves is None:
+    except BaseException as reason:  # of ours: cancelled, too late, or what on_idle raised
+        if waiting.moves is None or isinstance(reason, TaskCancelled):
             _ask_to_stop(session, task)
         raise
 
@@ -331,7 +332,7 @@ def _own_collector(connection: Connection, task: Any) -> Iterator[Any]:
             collector.DestroyPropertyCollector()
 
 
-def through_outage(session: VSphereSession, action: Callable[[], None], deadline: Deadline) -> None:
+def through_outage(session: VSphereSession, action: Callable[[], T], deadline: Deadline) -> T:
     """Do something that may be done twice, again and again while the platform cannot be reached.
 
     Raises:
@@ -341,12 +342,10 @@ def through_outage(session: VSphereSession, action: Callable[[], None], deadline
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
-            action()
+            return action()
         except _OUTAGES:
             if session.clock.monotonic() + pause_s >= give_up_at:
                 raise
-        else:
-            return
         session.clock.sleep(pause_s)
         pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 

@@ -17,7 +17,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +81,9 @@ def corpus_options(description: str, *, gib: float, folder: Path) -> argparse.Na
     return parser.parse_args()
 
 
-def made_elsewhere(options: argparse.Namespace) -> tuple[Path, Corpus]:
-    """Make the corpus in another process, for a child's peak memory begins with its parent's; return where."""
+def corpus_of(options: argparse.Namespace) -> tuple[Path, Corpus]:
+    """Make the corpus that was asked for, or find the one of another run; return where, too."""
     images = options.folder / f"images-{options.size_gib:g}"
-    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
-    subprocess.run(make, cwd=Path(__file__).parents[2], check=True)
     return images, make_corpus(images, gib=options.size_gib)
 
 

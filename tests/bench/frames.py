@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.corpus import Corpus, corpus_options, data_extents, made_elsewhere
+from tests.bench.corpus import Corpus, corpus_of, corpus_options, data_extents
 from tests.bench.page import circumstances, write_section
 from tests.bench.peers import CACHE, Contender, Step
 from tests.bench.random_reads import our_iops, places
@@ -120,7 +120,7 @@ def table(results: Results, locators: dict[str, list[int]], corpus: Corpus) -> s
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
     options = corpus_options("Compare sizes of chunks and frames.", gib=8, folder=CACHE)
-    images, corpus = made_elsewhere(options)
+    images, corpus = corpus_of(options)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         results, locators = measure(Path(work), corpus, images, options.rounds)
     text = (

@@ -109,6 +109,8 @@ class Servers:
         export = Export(
             id=new_export_id(),
             name=name,
+            place="vm",
+            number=1,
             clients=(server.here,),
             address=server.host,
             repository=str(self.folder / "standby"),
@@ -124,7 +126,7 @@ class Servers:
         with subprocess.Popen(["ip", "netns", "exec", server.name, *program]) as process:
             try:
                 wait_until(lambda: answers(server.host, port), what="our service", deadline_s=60)
-                yield f"/{name}", psutil.Process(process.pid)
+                yield f"/{name}/vm", psutil.Process(process.pid)
             finally:
                 process.terminate()
 

@@ -21,7 +21,7 @@ from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.domain.states import BackupKind
 from app.repository import DiskDraft, PointDraft, RepositorySettings
-from tests.bench.corpus import corpus_options, made_elsewhere
+from tests.bench.corpus import corpus_of, corpus_options
 from tests.bench.disk_files import ImageReader
 from tests.bench.page import circumstances, write_section
 from tests.bench.peers import CACHE
@@ -102,7 +102,7 @@ def store(image: Path, folder: Path, *, may_pack_harder: bool) -> Stored:
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
     options = corpus_options("Compare a fixed level with one chosen by bottleneck.", gib=2, folder=CACHE)
-    _, corpus = made_elsewhere(options)
+    _, corpus = corpus_of(options)
     found: dict[str, list[Stored]] = {_FIXED: [], _AUTO: []}
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         for number in range(options.rounds):

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "bench"
 BORG = CACHE / "borg" / "bin" / "borg"
 BORG_RELEASE = "borgbackup==1.4.5"
+TOGETHER = "standfast, eight tasks at once"
 _PROGRAMS = {
     "qemu-img": "qemu-utils",
     "zstd": "zstd",
@@ -114,6 +115,7 @@ def ours(work: Path, corpus: Corpus, images: Path) -> list[Contender]:
     """The repository of this product, in processes of its own like the others, and once more encrypted."""
     base = [sys.executable, "-m", "tests.bench.repository_job"]
     plain, sealed = [*base, str(work / "ours")], [*base, "--encrypted", str(work / "sealed")]
+    shared = [*base, str(work / "shared")]
     return [
         Contender(
             "standfast",
@@ -131,6 +133,11 @@ def ours(work: Path, corpus: Corpus, images: Path) -> list[Contender]:
             "standfast, encrypted",
             work / "sealed" / "standby",
             (Step("full", [*sealed, "full", str(corpus.base)]),),
+        ),
+        Contender(
+            TOGETHER,
+            work / "shared" / "standby",
+            (Step("full", [*shared, "together", str(corpus.base)]),),
         ),
     ]
 

@@ -12,12 +12,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.corpus import Corpus, corpus_options, data_extents, made_elsewhere
+from tests.bench.corpus import Corpus, corpus_of, corpus_options, data_extents
 from tests.bench.page import circumstances, write_section
 from tests.bench.peers import CACHE, ROOT, Contender, Step, everybody, install
 from tests.bench.random_reads import bare_iops, nbd_iops, our_iops, places
@@ -37,24 +38,19 @@ def run(contender: Contender, step: Step, scratch: Path) -> Measured:
     """Run one step and measure it."""
     before = tree_bytes(contender.store)
     environment = {**os.environ, **contender.environment}
-    told = scratch / "told"
+    told, used = scratch / "told", scratch / "used"
+    command = [sys.executable, "-I", "-S", str(ROOT / "tests/bench/usage.py"), str(used), *step.command]
     with told.open("wb") as out:
-        started = time.perf_counter()
-        process = subprocess.Popen(step.command, cwd=ROOT, env=environment, stdout=out, stderr=out)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
+        status = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=out, check=False).returncode
     text = told.read_text(errors="replace")
-    if process.returncode:
+    if status:
         raise SystemExit(f"{contender.name}, {step.name}: {text[-2000:]}")
+    usage = json.loads(used.read_text())
     inside = json.loads(text) if contender.name.startswith("standfast") else {}
     return Measured(
-        wall_s=wall,
-        user_s=usage.ru_utime,
-        system_s=usage.ru_stime,
+        **usage,
         stored_bytes=tree_bytes(contender.store) - before,
-        peak_bytes=usage.ru_maxrss * 1024,
-        inside_s=inside.get("seconds", wall),
+        inside_s=inside.get("seconds", usage["wall_s"]),
         read_bytes=inside.get("read_bytes", 0),
     )
 
@@ -122,7 +118,7 @@ def main() -> None:
     options = corpus_options("Measure the repository beside its peers.", gib=2, folder=CACHE)
     missing = install()
     started = time.monotonic()
-    images, corpus = made_elsewhere(options)
+    images, corpus = corpus_of(options)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
         results = measure(Path(work), corpus, images, options.rounds, missing)
     command = f"./dev bench repository --size-gib {options.size_gib:g} --rounds {options.rounds}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.bench.corpus import Corpus
+from tests.bench.peers import TOGETHER
 
 MIB = 1 << 20
 US = "standfast"
@@ -90,10 +91,12 @@ RATIOS = (
     Ratio("verified restore, wall, to desync", "restore", "wall_s", "desync", "restore", None),
     Ratio("verify everything, wall, to restic's", "verify", "wall_s", "restic", "verify", 0.5),
     Ratio("full, wall, encrypted to not", "full", "inside_s", US, "full", None, "standfast, encrypted"),
+    Ratio("full, wall, by eight tasks to one", "full", "inside_s", US, "full", None, TOGETHER),
 )
 _IOPS_GOALS = {1: 1.3, 16: 0.9}
 _WARM_GOAL = 0.6
 _STORED_GOAL = 0.70
+_TOGETHER_GOAL = 830
 
 
 def report(results: Results, corpus: Corpus) -> str:
@@ -142,6 +145,10 @@ def _goals(results: Results, corpus: Corpus) -> Iterator[str]:
         (round_.peak_bytes for key, all_ in results.rounds.items() if key[0].startswith(US) for round_ in all_)
     )
     yield _row("peak memory of our processes, MiB", peak / MIB, _PEAK_GOAL_MIB)
+    together = results.median(TOGETHER, "full", "inside_s")
+    if together is not None:
+        speed = corpus.data_bytes / together / 1e6
+        yield _row("eight tasks at once in one process, MB/s", speed, _TOGETHER_GOAL, at_least=True)
     for depth, goal in _IOPS_GOALS.items():
         measured = _iops_ratio(results, depth, ("qemu-img", depth))
         if measured is not None:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from tests.support.guest import boot_command, guest_image, problems_of, what_it_said
-from tests.support.nfs_service import DISK, ServiceLab
+from tests.support.nfs_service import DISK, PLACE, ServiceLab
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -22,7 +22,7 @@ MIB = 1 << 20
 def main(folder: Path) -> None:
     """Print what the guest said at each boot, and what is wrong with its file system afterwards."""
     lab = ServiceLab(folder, guest_image().path.read_bytes(), ports=(2049, 111))
-    url = f"nfs://127.0.0.1/{lab.export.name}/{DISK}"
+    url = f"nfs://127.0.0.1/{lab.export.name}/{PLACE}/{DISK}"
     said, kills = [], 0
     with lab.running() as service:
         for number in range(3):

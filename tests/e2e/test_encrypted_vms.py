@@ -14,11 +14,11 @@ from app.core.clock import SystemClock
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmPlacement
 from app.simulator.spec import DiskSpec, VmSpec
-from app.simulator.vm.files import local_file, nvram_path
+from app.simulator.vm.files import nvram_path, stored_file
 from app.simulator.vm.virtual_machine import VirtualMachine
 from app.vsphere.factory import VSphereFactory
 from tests.e2e.conftest import OpenStage
-from tests.support.simulated import platform_of
+from tests.support.simulated import local, platform_of
 from tests.support.stage import (
     MIB,
     Made,
@@ -70,7 +70,7 @@ def machine_of(stage: Stage, name: str) -> VirtualMachine:
 
 
 def nvram_of(stage: Stage, name: str) -> Path:
-    return local_file(stage.simulator.world, nvram_path(machine_of(stage, name).config))
+    return local(stored_file(stage.simulator.world, nvram_path(machine_of(stage, name).config)))
 
 
 def test_what_the_web_server_gives_out_of_it_is_not_what_it_holds(stage: Stage) -> None:

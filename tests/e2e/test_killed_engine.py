@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +17,7 @@ from app.core.hypervisor import TRACKING_SNAPSHOT_PREFIX
 from app.core.passphrases import PASSPHRASE_VARIABLE
 from app.domain.states import BackupKind
 from app.engine.engine import Engine
+from tests.support.forked import Forked, ForkingPython, forking_python
 from tests.support.stage import (
     DEADLINE_S,
     RULE,
@@ -34,18 +33,18 @@ from tests.support.waiting import wait_until
 MIB = 1024 * 1024
 KILLS = 30 if os.environ.get("STANDFAST_HYPOTHESIS") == "deep" else 15
 PASSPHRASE = "only for tests"
-ROOT = Path(__file__).parents[2]
 
 
 class KilledEngine:
     """One installation whose engine is killed and started again."""
 
-    def __init__(self, stage: Stage, home: Path) -> None:
+    def __init__(self, stage: Stage, home: Path, engines: ForkingPython) -> None:
         self.stage = stage
+        self._engines = engines
         self.home = home
         self.vm = vm_named(stage, "web-01")
 
-    def start_backup(self, kind: BackupKind) -> "subprocess.Popen[str]":
+    def start_backup(self, kind: BackupKind) -> Forked:
         """Start an engine in a process of its own; return once it queues the backup."""
         request = StartBackup(
             platform=self.stage.platform,
@@ -55,20 +54,8 @@ class KilledEngine:
             rule_name=RULE,
             kind=kind,
         )
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.support.engine_process",
-                str(self.home),
-                msgspec.json.encode(request).decode(),
-            ],
-            cwd=ROOT,
-            env={**os.environ, PASSPHRASE_VARIABLE: PASSPHRASE},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
+        arguments = (str(self.home), msgspec.json.encode(request).decode())
+        process = self._engines.start(*arguments, environment={PASSPHRASE_VARIABLE: PASSPHRASE})
         assert process.stdout.readline() == "started\n"
         return process
 
@@ -76,9 +63,7 @@ class KilledEngine:
         """Return how long an undisturbed backup takes from its start to its end, in seconds."""
         process = self.start_backup(BackupKind.FULL)
         begun = time.monotonic()
-        assert process.stdout is not None
-        with process.stdout:
-            assert process.stdout.readline() == "ended completed\n"
+        assert process.stdout.readline() == "ended completed\n"
         duration_s = time.monotonic() - begun
         assert process.wait(30) == 0
         return duration_s
@@ -89,16 +74,21 @@ class KilledEngine:
         time.sleep(delay_s)  # the instant of the kill is what this test varies
         process.kill()
         process.wait(30)
-        assert process.stdout is not None
-        process.stdout.close()
+        process.close()
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[ForkingPython]:
+    with forking_python("tests.support.engine_process") as forking:
+        yield forking
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Iterator[KilledEngine]:
+def killed(tmp_path: Path, engines: ForkingPython) -> Iterator[KilledEngine]:
     with open_simulator(tmp_path, small_spec()) as simulator:
         home = tmp_path / "standfast"
         with open_host(home, PASSPHRASE) as host:
-            engine = KilledEngine(register(tmp_path, simulator, host.engine), home)
+            engine = KilledEngine(register(tmp_path, simulator, host.engine), home, engines)
         yield engine
 
 
@@ -145,8 +135,7 @@ def test_a_kill_while_tracking_is_switched_on_leaves_no_snapshot(killed: KilledE
     assert left.startswith(TRACKING_SNAPSHOT_PREFIX)
     process.kill()
     process.wait(30)
-    assert process.stdout is not None
-    process.stdout.close()
+    process.close()
     with simulator.world.lock:  # the removal that the killed engine had begun never happens
         for task in simulator.world.tasks.all():
             task.cancel_wanted = task.cancel_wanted or task.finished_at is None

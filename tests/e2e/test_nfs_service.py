@@ -2,23 +2,26 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.core.clock import SystemClock
-from app.nfs.service import NfsService, ServingState
+from app.nfs.service import Answer, NfsService, ServingRow, ServingState, new_export_id
 from app.nfs.service.running import TAKEN
 from app.paths import program_command
 from app.repository import Repository
 from app.repository.errors import PointPinned
+from tests.support.away_lab import digest_of
 from tests.support.logguard import LogGuard
 from tests.support.nfs_client import FILE_SYNC, UNSTABLE, NfsClient
-from tests.support.nfs_service import ServiceLab
+from tests.support.nfs_service import PLACE, ServiceLab
 from tests.support.waiting import wait_until
 from tests.unit.repository.helpers import collect_garbage, random_bytes, read_back
 
@@ -172,7 +175,7 @@ def test_what_a_host_does_with_the_names_outlasts_a_restart(lab: ServiceLab) -> 
     """Files that were put there once are not put there again, and a disk is found under the name it has now."""
     with lab.running() as service:
         client = lab.client()
-        folder = client.lookup(client.mount(f"/{lab.export.name}"), "web-01")
+        folder = client.mount(f"/{lab.export.name}/{PLACE}")
         vmx = client.lookup(folder, "web-01.vmx")
         assert client.read(vmx, 0, 100)[0] == b'displayName = "web-01"'
         disk = client.lookup(folder, "web-01-flat.vmdk")
@@ -227,6 +230,71 @@ def test_an_export_that_cannot_be_served_says_why_and_is_served_once_it_can(lab:
     with lab.running() as service:
         row = lab.row(service)
         assert row.state is ServingState.FAILED
-        assert "standby" in row.error
+        assert row.error is not None
+        assert "standby" in str(row.error.params)
         hidden.rename(lab.folder / "standby")
         wait_until(lambda: lab.row(service).state is ServingState.SERVED, what="the standby to be found again")
+
+
+def test_only_what_has_all_that_was_durable_is_served_again_and_nothing_else_is_touched(lab: ServiceLab) -> None:
+    """An older copy of the standby, an empty overlay or another repository may come under its path."""
+    standby, hidden, copy = lab.folder / "standby", lab.folder / "hidden", lab.folder / "copy"
+    with lab.running() as service:
+        client = lab.client()
+        disk = lab.disk(client)
+        client.write(disk, 0, b"first")
+        shutil.copytree(standby, copy)
+        client.write(disk, 0, b"later")
+        service.stop()
+        standby.rename(hidden)
+        for spoil in (keep, remove_writes, remove_recovery):
+            shutil.copytree(copy, standby)
+            spoil(standby)
+            before = digest_of(standby)
+            row = row_of(service.look())
+            assert (row.state, row.error and row.error.code) == (ServingState.FAILED, "nfs.writes_elsewhere"), (
+                spoil
+            )
+            assert digest_of(standby) == before, spoil
+            service.stop()
+            shutil.rmtree(standby)
+        hidden.rename(standby)
+        assert row_of(service.look()).state is ServingState.SERVED
+        client = lab.client()
+        assert client.read(lab.disk(client), 0, 5)[0] == b"later"
+
+
+def keep(standby: Path) -> None:
+    """Leave an older copy as it is."""
+    del standby
+
+
+def remove_writes(standby: Path) -> None:
+    """Leave the folder of a disk, and nothing that was written to it."""
+    for path in (standby / "recoveries" / "one" / "disks" / "2000").iterdir():
+        path.unlink()
+
+
+def remove_recovery(standby: Path) -> None:
+    """Leave the backups only."""
+    shutil.rmtree(standby / "recoveries")
+
+
+def row_of(answer: Answer) -> ServingRow:
+    """Return the only row."""
+    (row,) = answer.rows
+    return row
+
+
+def test_a_recovery_that_was_discarded_begins_with_nothing(lab: ServiceLab) -> None:
+    """It is published once more under the same id, as a task that is run again does."""
+    with lab.running() as service:
+        client = lab.client()
+        client.write(lab.disk(client), 0, b"discarded")
+        lab.exports.remove(lab.export.id)
+        service.stop()
+        shutil.rmtree(lab.folder / "standby" / "recoveries")
+        lab.exports.put(msgspec.structs.replace(lab.export, publication=new_export_id()))
+        assert row_of(service.look()).state is ServingState.SERVED
+        client = lab.client()
+        assert client.read(lab.disk(client), 0, 9)[0] == lab.content[:9]

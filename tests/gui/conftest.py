@@ -8,9 +8,8 @@ from PySide6.QtCore import QMimeDatabase
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.views.console import Console, ThemeSwitch
-from app.views.frame.memory import Memory
-from tests.support.local_line import LocalClient
+from app.views.console import Console
+from tests.gui.operator import console_on
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -29,7 +28,5 @@ def door() -> ScriptedDoor:
 @pytest.fixture
 def console(qtbot: QtBot, qapp: QApplication, tmp_path: Path, door: ScriptedDoor) -> Iterator[Console]:
     """A console whose requests go to the scripted door."""
-    memory = Memory(tmp_path / "window.ini")
-    client = LocalClient(door)
-    yield Console(client, memory, ThemeSwitch(qapp, memory))
-    assert client.close()
+    with console_on(qapp, tmp_path, door) as opened:
+        yield opened

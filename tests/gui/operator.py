@@ -1,13 +1,28 @@
 """What an operator sees of a widget and does with it, for the tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.views.console import Console
+from app.contract.door import Door
+from app.views.console import Console, ThemeSwitch
+from app.views.frame.memory import Memory
 from app.views.widgets.form import Field
 from app.views.widgets.list_page import ListPage
+from tests.support.local_line import LocalClient
+
+
+@contextmanager
+def console_on(application: QApplication, folder: Path, door: Door) -> Iterator[Console]:
+    """A console on a door, with its memory in a folder; nothing of it is left behind."""
+    memory = Memory(folder / "window.ini")
+    client = LocalClient(door)
+    yield Console(client, memory, ThemeSwitch(application, memory))
+    assert client.close()
 
 
 def field_of(content: QWidget) -> Field:

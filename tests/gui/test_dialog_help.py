@@ -21,7 +21,7 @@ from app.views.widgets.form import FormDialog
 from tests.gui.backup.steps import open_editor
 from tests.support.scripted_door import ScriptedDoor
 
-SHARED = {"FormDialog", "SinkDialog"}
+SHARED = {"FormDialog", "KeepOrDeleteDialog", "SinkDialog"}
 """What only others are made of."""
 
 

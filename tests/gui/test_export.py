@@ -85,7 +85,7 @@ def test_a_list_is_exported_by_its_button_and_shown_in_its_folder(
     save_in_dialog(rules, tmp_path / "rules.csv")
     qtbot.waitUntil(rules.exporter.strip.folder.isVisible)
     rows = read_csv(tmp_path / "rules.csv")
-    assert rows[0] == ["Name", "State", "Platform", "Standby", "Next run", "Last result"]
+    assert rows[0] == ["Name", "State", "Platform", "Standby", "Next run", "Last result", "Last proven"]
     assert [row[0] for row in rows[1:]] == [row.name for row in rules.table.shown_rows()]
     planned = [row.next_run for row in rules.table.shown_rows()]
     for row, expected in zip(rows[1:], planned, strict=True):

@@ -29,7 +29,7 @@ from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from app.views.restore.instant import InstantDialog
+from app.views.restore.instant.dialog import InstantDialog
 from tests.gui.operator import settle
 from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.restore.points import RULE, point, rule_vm, script_points
@@ -256,7 +256,7 @@ def open_instant(qtbot: QtBot, console: Console) -> InstantDialog:
     dialog = InstantDialog(console, rule=RULE.id, vm=VmId("vm-web-01"))
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.waitUntil(lambda: len(dialog.source.points.rows.rows) == 3)
+    qtbot.waitUntil(lambda: len(dialog.source.one.points.rows.rows) == 3)
     return dialog
 
 
@@ -272,23 +272,26 @@ def test_hosts_of_a_former_platform_are_not_offered(qtbot: QtBot, console: Conso
     door.answer(ListPlaces, places)
     gate = door.hold(ListPlaces, lambda query: query.platform == PLATFORM.id)
     dialog = open_instant(qtbot, console)
-    qtbot.waitUntil(lambda: dialog.platform.count() == 2)
-    dialog.platform.setCurrentIndex(dialog.platform.findData(second.id))
-    qtbot.waitUntil(lambda: dialog.host.count() == 1)
+    qtbot.waitUntil(lambda: dialog.target.platform.count() == 2)
+    dialog.target.platform.setCurrentIndex(dialog.target.platform.findData(second.id))
+    qtbot.waitUntil(lambda: dialog.target.host.count() == 2)
     gate.set()
     settle(qtbot, console)
-    assert [dialog.host.itemText(at) for at in range(dialog.host.count())] == ["host-of-p2"]
+    assert [dialog.target.host.itemText(at) for at in range(dialog.target.host.count())] == [
+        "As backed up",
+        "host-of-p2",
+    ]
 
 
 def test_a_typed_name_of_an_instant_vm_stays(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     script_points(door)
     dialog = open_instant(qtbot, console)
-    dialog.source.points.selectRow(0)
-    assert dialog.vm_name.text() == "web-01-instant"
-    dialog.vm_name.selectAll()
-    QTest.keyClicks(dialog.vm_name, "mine")
-    dialog.source.points.selectRow(1)
-    assert dialog.vm_name.text() == "mine"
+    dialog.source.one.points.selectRow(0)
+    assert dialog.target.vm_name.text() == "web-01-instant"
+    dialog.target.vm_name.selectAll()
+    QTest.keyClicks(dialog.target.vm_name, "mine")
+    dialog.source.one.points.selectRow(1)
+    assert dialog.target.vm_name.text() == "mine"
 
 
 # --- a list ----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from app.views import formatting
 from app.views.console import Console, ThemeSwitch
 from app.views.frame.memory import Memory
 from app.views.frame.shell import Shell
+from app.views.icons import Glyph
 from app.views.page import Page
 from app.views.restore.page import RestorePage
 from app.views.translation import Language, LanguageSwitch
@@ -105,6 +106,16 @@ def console(qapp: QApplication, tmp_path: Path, door: HeldDoor) -> Iterator[Cons
         run_here(line.wait_closed())
 
 
+class QuietPage(Page):
+    """A page that asks nothing."""
+
+    key = "quiet"
+    glyph = Glyph.INFO
+
+    def title(self) -> str:
+        return "Quiet"
+
+
 @pytest.fixture
 def shell(qapp: QApplication, console: Console, door: HeldDoor) -> Iterator[Shell]:
     """A window on the page that asks nothing, so that none of the held queries is another page's."""
@@ -114,7 +125,7 @@ def shell(qapp: QApplication, console: Console, door: HeldDoor) -> Iterator[Shel
     door.hold_back()
 
     def pages(console: Console) -> list[Page]:
-        return sorted(make_pages(console, languages, program), key=lambda page: page.key != "migration")
+        return [QuietPage(console), *make_pages(console, languages, program)]
 
     shell = Shell(console, languages, pages, has_tray=False)
     shell.show()
@@ -160,8 +171,9 @@ ADDRESSES: dict[tuple[str, ...], Callable[[Any], bool]] = {
     ("backup", "r-web"): lambda page: part_has_rows(page) and page.crumbs()[-1].text != formatting.NOTHING,
     ("backup", "r-web", "statistics"): lambda page: page.part.read.text() != "",
     ("restore",): has_rows,
+    ("restore", "instant"): lambda page: bool(page.instant.table.rows.rows),
     ("restore", "offers"): lambda page: bool(page.offers.table.rows.rows),
-    ("migration",): lambda page: page.notice.isVisible(),
+    ("migration",): has_rows,
     ("tasks",): has_rows,
     ("tasks", "a"): lambda page: page.details.row is not None,
     ("platforms",): has_rows,
@@ -174,7 +186,7 @@ ADDRESSES: dict[tuple[str, ...], Callable[[Any], bool]] = {
 
 
 def test_every_page_of_the_navigation_is_left_below(shell: Shell) -> None:
-    assert {address[0] for address in ADDRESSES} == {page.key for page in shell.window.pages()}
+    assert {address[0] for address in ADDRESSES} | {"quiet"} == {page.key for page in shell.window.pages()}
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids="/".join)
@@ -183,11 +195,10 @@ def test_a_page_that_is_left_withdraws_its_queries_and_asks_again_when_it_is_ope
 ) -> None:
     page = page_of(shell, address[0])
     shell.console.go(*address)
-    asks = address[0] != "migration"
-    qtbot.waitUntil(lambda: bool(waiting(page)) == asks and door.open_count() == len(waiting(page)))
-    shell.console.go("migration" if asks else "tasks")
+    qtbot.waitUntil(lambda: bool(waiting(page)) and door.open_count() == len(waiting(page)))
+    shell.console.go("quiet")
     assert waiting(page) == []
-    qtbot.waitUntil(lambda: not asks or door.open_count() == 0)
+    qtbot.waitUntil(lambda: door.open_count() == 0)
     door.let_answer()
     shell.console.go(*address)
     qtbot.waitUntil(lambda: ADDRESSES[address](page))
@@ -206,7 +217,7 @@ def test_a_page_that_was_left_while_it_showed_rows_shows_what_changed_meanwhile(
     door.hold_back()
     page.refresh()
     qtbot.waitUntil(lambda: len(door.held) == 1)
-    console.go("migration")
+    console.go("quiet")
     door.answer(type(door.held[0][0]), page.table.rows.rows[:1])
     door.let_answer()
     console.go("platforms")
@@ -243,7 +254,7 @@ def test_an_export_of_the_operator_goes_on_when_its_page_is_left(
     door.hold_back(ReadLog)
     page.exporter.write_to(str(tmp_path / "log.csv"))
     qtbot.waitUntil(lambda: len(door.held) == 1)
-    console.go("migration")
+    console.go("quiet")
     qtbot.wait(50)
     assert door.withdrawn() == []
     door.let_answer()
@@ -259,7 +270,7 @@ def test_what_leads_to_a_command_goes_on_when_its_page_is_left(
     door.hold_back(ListPoints)
     choose_from_menu(page, "Verify")
     qtbot.waitUntil(lambda: len(door.held) == 1)
-    console.go("migration")
+    console.go("quiet")
     door.let_answer()
     qtbot.waitUntil(lambda: [type(command) for command in door.executed] == [StartVerify])
 
@@ -282,7 +293,7 @@ def test_a_look_that_would_end_in_a_dialog_ends_with_its_page(
     choose_from_menu(page, "Close to other users…")
     qtbot.waitUntil(lambda: len(door.held) == 1)
     assert page.banner.isVisible()
-    console.go("migration")
+    console.go("quiet")
     qtbot.waitUntil(lambda: len(door.withdrawn()) == 1)
     console.go("standbys")
     assert not page.banner.isVisible()
@@ -302,7 +313,7 @@ def test_a_dialog_that_was_waited_for_can_be_wanted_again(
     query = DescribeRule(rule=page.part.table.rows.rows[0].id)
     page.part.open_with(query, opened.append)
     qtbot.waitUntil(lambda: len(door.held) == 1)
-    console.go("migration")
+    console.go("quiet")
     console.go("backup")
     page.part.open_with(query, opened.append)
     qtbot.waitUntil(lambda: len(door.held) == 2)
@@ -319,6 +330,6 @@ def test_another_tab_withdraws_what_the_list_of_offers_asked(
     assert page.offers in waiting(page)
     page.tabs.setCurrentIndex(0)
     assert page.offers not in waiting(page)
-    page.tabs.setCurrentIndex(2)
+    page.tabs.setCurrentIndex(3)
     door.let_answer()
     qtbot.waitUntil(lambda: bool(page.offers.table.rows.rows))

@@ -167,3 +167,40 @@ def test_the_row_that_the_keyboard_comes_to_is_seen_to_be_selected(qtbot: QtBot,
     table.clearFocus()
     table.setFocus(Qt.FocusReason.TabFocusReason)
     assert table.selected_rows() == (VMS[1],)
+
+
+def test_a_roomy_column_gives_way_to_the_others_until_the_operator_wants_it(qtbot: QtBot, tmp_path: Path) -> None:
+    columns = (
+        Column[str](key="name", title="Name", text=str, width=200, stretch=True),
+        Column[str](key="badge", title="Badge", text=len_text, width=100, roomy=True),
+        Column[str](key="end", title="End", text=str, width=100),
+    )
+    memory = Memory(tmp_path / "window.ini")
+
+    def table(width: int) -> Table[str]:
+        made: Table[str] = Table("roomy", RowModel[str](columns, key=str), memory)
+        qtbot.addWidget(made)
+        made.resize(width, 200)
+        made.show()
+        return made
+
+    def toggle(shown: Table[str]) -> None:
+        menu = shown.column_menu()
+        next(action for action in menu.actions() if action.text() == "Badge").trigger()
+
+    wide, narrow = table(450), table(380)
+    assert not wide.isColumnHidden(1)
+    assert narrow.isColumnHidden(1)
+    narrow.resize(450, 200)
+    qtbot.waitUntil(lambda: not narrow.isColumnHidden(1))
+    narrow.resize(380, 200)
+    qtbot.waitUntil(lambda: narrow.isColumnHidden(1))
+    toggle(narrow)
+    assert not narrow.isColumnHidden(1)
+    assert not table(380).isColumnHidden(1), "what was wanted is remembered"
+    toggle(wide)
+    assert table(900).isColumnHidden(1)
+
+
+def len_text(row: str) -> str:
+    return str(len(row))

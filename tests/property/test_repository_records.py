@@ -184,10 +184,10 @@ def test_the_heads_of_a_pack_are_those_of_its_records(
     expected = {}
     for entry in builder.entries:
         record = data[entry.offset : entry.offset + entry.length_bytes]
-        expected[entry.digest] = record[: parse_header(record[:HEADER_BYTES]).frames_at]
-    assert split_heads(section) == expected
+        expected[entry.digest] = "pack", entry.offset, record[: parse_header(record[:HEADER_BYTES]).frames_at]
+    assert split_heads(section, "pack", PACK_HEADER_BYTES) == (expected, trailer.heads_at)
     for cut in range(len(section)):
-        assert split_heads(section[:cut]).items() <= expected.items()
+        assert split_heads(section[:cut], "pack", PACK_HEADER_BYTES)[0].items() <= expected.items()
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Self
 
 from app.bootstrap.texts import log_texts
-from app.catalog import Catalog
 from app.contract.platforms import RegisterPlatform
 from app.contract.points import ListPoints, StartVerify
 from app.contract.restore import NewVm, OverOriginal, StartRestore
@@ -31,6 +30,7 @@ from app.domain.states import BackupKind, TaskState
 from app.engine.engine import Engine
 from app.engine.program.settings import EngineSettings
 from app.repository import Protection, Repository, RepositoryKey, RepositorySettings
+from tests.support.catalogs import lab_catalog
 from tests.support.local_disks import LocalTransports
 from tests.support.local_host import LocalHost
 from tests.support.local_hypervisor import PASSWORD, LocalFactory
@@ -91,7 +91,7 @@ class EngineLab:
         """Facts inside the engine, and what it announces, in their order."""
         bus = EventBus()
         bus.subscribe(self.events.append)
-        self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock, zone=zone)
+        self.catalog = lab_catalog(directory, clock=self.clock, zone=zone)
         self.engine = Engine(
             hypervisors=self.factory,
             transports=LocalTransports(self.host),

@@ -264,8 +264,7 @@ def main() -> None:
 
 def _open_all(lab: NfcLab) -> list[SimDisk]:
     data_files = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
-    root = lab.datastore.root
-    names = sorted(file.relative_to(root).as_posix() for file in root.rglob("*.vmdk"))
+    names = sorted(lab.datastore.relative(file) for file in lab.datastore.root.rglob("*.vmdk"))
     return [lab.store.open(f"[{DATASTORE}] {name}") for name in names if not name.endswith(data_files)]
 
 

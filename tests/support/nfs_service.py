@@ -20,11 +20,12 @@ from app.nfs.service import (
 )
 from app.paths import program_command
 from app.repository import PinPurpose, Repository
-from tests.support.nfs_client import NfsClient
+from tests.support.nfs_client import NfsClient, Refused
 from tests.support.waiting import wait_until
 from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up
 
-DISK = "web-01/web-01-flat.vmdk"
+PLACE = "web-01-a1"
+DISK = "web-01-flat.vmdk"
 
 
 def free_port() -> int:
@@ -62,6 +63,8 @@ class ServiceLab:
         self.export = Export(
             id=new_export_id(),
             name=new_export_name(),
+            place=PLACE,
+            number=1,
             clients=("127.0.0.1",),
             address="127.0.0.1",
             repository=str(root),
@@ -69,7 +72,7 @@ class ServiceLab:
             point=self.point,
             folder=str(root / "recoveries" / "one"),
             disks=(ServedDisk(key=2000, path=DISK),),
-            files=(ServedFile(path="web-01/web-01.vmx", data=b'displayName = "web-01"'),),
+            files=(ServedFile(path="web-01.vmx", data=b'displayName = "web-01"'),),
         )
 
     def service(self) -> NfsService:
@@ -125,10 +128,15 @@ class ServiceLab:
         return found[-1]
 
     def disk(self, client: NfsClient) -> bytes:
-        """Return the handle of the disk."""
-        handle = client.mount(f"/{self.export.name}")
-        for name in DISK.split("/"):
-            handle = client.lookup(handle, name)
+        """Return the handle of the disk, as soon as it is shown."""
+
+        def found() -> bytes | None:
+            with suppress(Refused):  # the server asks to come again while it opens what it shows
+                return client.lookup(client.mount(f"/{self.export.name}/{PLACE}"), DISK)
+            return None
+
+        handle = wait_until(found, what="the disk")
+        assert handle is not None
         return handle
 
     def row(self, service: NfsService) -> ServingRow:

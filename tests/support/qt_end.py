@@ -4,6 +4,20 @@ import gc
 import sys
 
 
+def destroy_what_is_due() -> None:
+    """Destroy what was to be deleted later. Thread: main.
+
+    Without an event loop that would be done in the next test, when what Python holds of a window has survived the
+    collection between the two: windows would pile up until the whole heap is looked through.
+    """
+    if "PySide6.QtWidgets" not in sys.modules:
+        return
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    if QCoreApplication.instance() is not None:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
 def destroy_what_is_left() -> None:
     """Destroy the windows that tests left, and clear the clipboard. Thread: main.
 

@@ -1,5 +1,7 @@
 """An engine whose clock a test turns, with short ways to make rules and look at them."""
 
+import threading
+import time as stopwatch
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -35,6 +37,7 @@ MORNING = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 """Monday, 8 o'clock in Shanghai."""
 BY_HAND = replace(QUICK, tick_s=0.0, stop_wait_s=20.0)
 """Nothing happens automatically: tests call :meth:`RuleLab.tick`."""
+_LOOK_S = 5.0
 
 
 def local(hour: int, minute: int = 0, *, day: int = 2, month: int = 3, zone: tzinfo = SHANGHAI) -> datetime:
@@ -86,7 +89,16 @@ class RuleLab(EngineLab):
     # --- time --------------------------------------------------------------------------------------------------
 
     def turn_to(self, moment: datetime) -> None:
-        """Let time pass up to a moment without anyone noticing."""
+        """Let time pass up to a moment without anyone noticing.
+
+        Looks at standbys end first: one that was under way over hours counts as hanging.
+        """
+        until = stopwatch.monotonic() + _LOOK_S
+        while (
+            any(thread.name.startswith("look-") for thread in threading.enumerate())
+            and stopwatch.monotonic() < until
+        ):
+            stopwatch.sleep(0.001)
         self.turnable.turn((moment - self.turnable.now()).total_seconds())
 
     def tick(self) -> None:

@@ -1,8 +1,11 @@
-"""A running simulator as a registered platform."""
+"""A running simulator as a registered platform, and its files."""
+
+from pathlib import Path
 
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
 from app.simulator.server import VSphereSimulator
+from app.simulator.storage.places import StoredPath
 
 
 def platform_of(simulator: VSphereSimulator) -> Platform:
@@ -15,3 +18,9 @@ def platform_of(simulator: VSphereSimulator) -> Platform:
         user=simulator.user,
         thumbprint_sha256=simulator.thumbprint_sha256,
     )
+
+
+def local(path: StoredPath) -> Path:
+    """Return a path on a datastore that is a folder of this machine."""
+    assert isinstance(path, Path)
+    return path

@@ -22,6 +22,7 @@ from app.transport.options import TransportOptions
 from app.transport.vddk.reader import VddkReader
 from app.transport.vddk.service import Vddk
 from app.transport.vddk.writer import VddkWriter
+from tests.support.built_once import built_once
 from tests.support.fakes import NullTaskLog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,17 +37,11 @@ SNAPSHOT = "snapshot-7"
 def built_double(*options: str) -> Path:
     """Return the stand-in, built once per version of its source; ``options`` are the compiler's."""
     digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(options).encode()).hexdigest()[:16]
-    library = CACHE / f"vixDiskLib-{digest}.so"
-    if not library.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = library.with_suffix(".building")
-        subprocess.run(
-            ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", *options, "-o", fresh, SOURCE],
-            check=True,
-            timeout=120,
-        )
-        fresh.replace(library)
-    return library
+    command = ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", *options, str(SOURCE), "-o"]
+    return built_once(
+        CACHE / f"vixDiskLib-{digest}.so",
+        lambda fresh: subprocess.run([*command, str(fresh)], check=True, timeout=120),
+    )
 
 
 def unpack_double(folder: Path, *, version: str = "8.0.2", library: Path | None = None) -> Path:

@@ -19,6 +19,9 @@ from app.catalog.migrations import (
     r0013_transports,
     r0014_attachments,
     r0015_writable_attachments,
+    r0016_instant_recoveries,
+    r0017_migrations,
+    r0018_proofs,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -27,6 +30,9 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0013_transports,
     r0014_attachments,
     r0015_writable_attachments,
+    r0016_instant_recoveries,
+    r0017_migrations,
+    r0018_proofs,
 )
 """Every revision, oldest first."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from app.contract.door import Door
+from app.contract.instant import InstantRow, ListInstantRecoveries
 from app.contract.platforms import ListPlatforms
 from app.contract.points import ListPoints
 from app.contract.rules import ListRules, RuleRow
@@ -79,6 +80,12 @@ def find_standby(door: Door, name: str) -> Standby:
     """Return a standby machine."""
     standbys = door.ask(ListStandbys())
     return find("standby machine", name, standbys, lambda standby: (standby.id, standby.name, standby.root_path))
+
+
+def find_recovery(door: Door, name: str) -> InstantRow:
+    """Return an instant recovery by its key, or the name of the VM that runs from the point."""
+    rows = door.ask(ListInstantRecoveries())
+    return find("instant recovery", name, rows, lambda row: (row.id, row.name))
 
 
 def find_point(door: Door, name: str, standby: str | None) -> KnownPoint:

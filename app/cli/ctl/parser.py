@@ -1,8 +1,11 @@
 """What can be written on the command line."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
+from app.cli.ctl.migrationarguments import add_migration_arguments
+from app.cli.ctl.proofparser import add_proof_commands
 from app.core.streams import CheckedParser
 from app.domain.hooks import PHASES
 from app.domain.images import ImageFormat
@@ -29,8 +32,11 @@ def ctl_parser() -> argparse.ArgumentParser:
     _tasks(subjects)
     _rules(subjects)
     _points(subjects)
+    _instant(subjects)
     _offers(subjects)
     _pins(subjects)
+    _migrations(subjects)
+    _proofs(subjects)
     _platforms(subjects)
     _standbys(subjects)
     _hooks(subjects)
@@ -106,6 +112,56 @@ def _points(subjects: "Commands") -> None:
     export.add_argument("--disk", action="append", type=int, default=[], help="device key; default: every disk")
 
 
+def _instant(subjects: "Commands") -> None:
+    commands = _subject(subjects, "instant", "VMs that run straight from their restore points")
+    _instant_start(commands)
+    _command(commands, "list", "instant.list_recoveries", "list them, newest first")
+    _command(commands, "show", "instant.show_recovery", "show all about one").add_argument("name")
+    stop = _command(commands, "stop", "instant.stop_recovery", "power its VM off and remove it from the platform")
+    words = "delete what the VM wrote as well; without it that is kept, and the VM can be resumed"
+    stop.add_argument("--discard", action="store_true", help=words)
+    stop.add_argument("--yes", action="store_true", help="with --discard: without it only say what that would do")
+    resume = _command(commands, "resume", "instant.resume_recovery", "run a stopped one again, as it was left")
+    finish = _command(commands, "finish", "instant.finish_recovery", "move its VM to a datastore for good")
+    words = "power the VM off, copy it, compare every block, start it; without it, it moves while it runs"
+    finish.add_argument("--cold", action="store_true", help=words)
+    words = "another datastore for a disk, by its device key; may be repeated"
+    finish.add_argument(
+        "--disk", action="append", type=_disk_place, default=[], metavar="KEY=DATASTORE", help=words
+    )
+    words = "make a restore point of a stopped one: what its point holds, and what the VM wrote since"
+    keep = _command(commands, "keep", "instant.keep_recovery", words)
+    for parser in (stop, resume, finish, keep):
+        parser.add_argument("name", help="of the VM that runs from the point, or the beginning of its key")
+        parser.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
+    finish.add_argument("datastore", help="its name or id")
+    for parser in (resume, finish):
+        parser.add_argument("--off", dest="power_on", action="store_false", help="do not power the VM on")
+    words = "list the addresses of the engine's machine at which hosts of a platform may find it"
+    _command(commands, "addresses", "instant.list_addresses", words).add_argument("platform")
+
+
+def _instant_start(commands: "Commands") -> None:
+    words = "run VMs from restore points, one after the other in the order of the points"
+    start = _command(commands, "start", "instant.start_recoveries", words)
+    start.add_argument("points", nargs="+", metavar="point")
+    start.add_argument("--standby", help="where the points are, when several have one of that key")
+    start.add_argument("--platform", help="default: where the first point came from")
+    start.add_argument("--rule", help="the rule that they are started for")
+    words = "of the VM that runs, one for each point in their order; default: its own with -instant"
+    start.add_argument("--name", action="append", default=[], help=words)
+    start.add_argument("--datacenter", help="id, path or name; default: as backed up")
+    start.add_argument("--host", help="id or name; default: as backed up")
+    start.add_argument("--folder", help="names below the datacenter, joined by /; / is its own")
+    words = "another network in the place of one, by their names; may be repeated"
+    start.add_argument("--network", action="append", type=_pair, default=[], metavar="OLD=NEW", help=words)
+    start.add_argument("--isolated", action="store_true", help="connect no network adapter to anything")
+    start.add_argument("--off", dest="power_on", action="store_false", help="do not power the VMs on")
+    words = "of this machine, at which hosts connect (TCP 111, 2049, UDP 111); default: the preferred one"
+    start.add_argument("--address", help=words)
+    start.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
+
+
 def _offers(subjects: "Commands") -> None:
     commands = _subject(subjects, "nbd", "disks of restore points for other programs of this machine")
     offer = _command(commands, "offer", "offers.offer_point", "offer the disks of a point, read only")
@@ -128,6 +184,31 @@ def _pins(subjects: "Commands") -> None:
     words = "the directory it is in, when several have one of that id; / is the topmost"
     end.add_argument("--target-path", metavar="DIRECTORY", help=words)
     end.add_argument("--yes", action="store_true", help="without it only say what that would do")
+
+
+def _migrations(subjects: "Commands") -> None:
+    commands = _subject(subjects, "migrate", "VMs that go to another platform while they run")
+    start = _command(commands, "start", "migrations.start_migration", "begin to migrate VMs")
+    add_migration_arguments(start, _pair)
+    _command(commands, "list", "migrations.list_migrations", "list migrations, newest first")
+    show = _command(commands, "show", "migrations.show_migration", "show all that is known of a migration")
+    words = "let the target of one that is ready take the source's place"
+    cut_over = _command(commands, "cutover", "migrations.cut_over", words)
+    stop = _command(commands, "stop", "migrations.stop_migration", "stop one; what was copied is kept")
+    resume = _command(commands, "resume", "migrations.resume_migration", "go on with one that stopped or failed")
+    words = "delete the target VM of one that has not ended, and forget it; the source stays as it is"
+    discard = _command(commands, "discard", "migrations.discard_migration", words)
+    for parser in (show, cut_over, stop, resume, discard):
+        parser.add_argument("migration", help="its id, the beginning of it, or the VM's name")
+    for parser in (cut_over, resume, discard):
+        parser.add_argument("--wait", action="store_true", help="wait for the end; 1 when it failed")
+    stop.add_argument("--discard", action="store_true", help="delete the target VM, and forget the migration")
+    discard.add_argument("--yes", action="store_true", help="without it only say what that would do")
+
+
+def _proofs(subjects: "Commands") -> None:
+    commands = _subject(subjects, "proof", "proofs that restore points can be used")
+    add_proof_commands(partial(_command, commands))
 
 
 def _platforms(subjects: "Commands") -> None:
@@ -286,3 +367,17 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("a number from 1 on is needed")
     return number
+
+
+def _pair(text: str) -> tuple[str, str]:
+    before, mark, after = text.partition("=")
+    if not (before and mark and after):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like OLD=NEW")
+    return before, after
+
+
+def _disk_place(text: str) -> tuple[int, str]:
+    key, mark, datastore = text.partition("=")
+    if not (key.isdecimal() and mark and datastore):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2000=DATASTORE")
+    return int(key), datastore

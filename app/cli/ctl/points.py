@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from app.cli.ctl.names import find_point, find_standby
+from app.cli.ctl.proofs import outcome_word
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE, queued
 from app.contract.door import Door
@@ -18,7 +19,7 @@ def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
     known = door.ask(ListPoints(standby=standby))
     rows = tuple(row for row in known if not chosen.vm or chosen.vm in (row.point.facts.name, row.point.facts.vm))
     names = {standby.id: standby.name for standby in door.ask(ListStandbys())}
-    columns = ("point", "VM", "created", "kind", ">size", ">written", "standby", "verified", "transport")
+    columns = ("point", "VM", "created", "kind", ">size", ">written", "standby", "verified", "proof", "transport")
     cells = (
         (
             row.point.id,
@@ -29,6 +30,7 @@ def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
             size(row.point.stored_bytes),
             f"{names.get(row.standby, row.standby)}:{row.target_path}",
             row.verification.value,
+            outcome_word(row.proof),
             "plain" if row.point.travelled_plain else "",
         )
         for row in rows

@@ -1,5 +1,8 @@
 """What answers commands and queries."""
 
+from collections.abc import Callable
+
+from app.domain.errors import OperationalError
 from app.engine.assembly.services import Services
 from app.engine.doctor.handlers import DoctorHandlers
 from app.engine.doctor.platform import PortProbe
@@ -34,6 +37,8 @@ from app.engine.tasks.handlers import TaskHandlers
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import TaskRows
 
+ServingProblem = Callable[[], OperationalError | None]
+
 
 def build_handlers(
     services: Services,
@@ -47,14 +52,16 @@ def build_handlers(
     texts: MessageCatalogue,
     keep_limits: KeepLimits,
     probe: PortProbe,
+    serving: ServingProblem,
+    count_troubled: Callable[[], int],
 ) -> tuple[object, ...]:
     """Make what answers commands and queries, but for those about rules."""
     return (
         offers,
-        *_platform_handlers(services, manager, recovery, attachments, probe),
+        *_platform_handlers(services, manager, recovery, attachments, probe, serving),
         *_standby_handlers(services, manager, offers),
         *_task_handlers(services, manager, factory, texts, keep_limits),
-        *_history_handlers(services, manager, offers, texts),
+        *_history_handlers(services, manager, offers, texts, count_troubled),
         *_program_handlers(services, notifications),
     )
 
@@ -65,12 +72,15 @@ def _platform_handlers(
     recovery: CrashRecovery,
     attachments: Attachments,
     probe: PortProbe,
+    serving: ServingProblem,
 ) -> tuple[object, ...]:
     catalog, sessions, repositories = services.catalog, services.sessions, services.repositories
     registration = PlatformRegistration(
         sessions=sessions,
         platforms=catalog.platforms,
         rules=catalog.rules,
+        recoveries=catalog.instant,
+        migrations=catalog.migrations,
         unfinished=manager.unfinished,
         journal=services.journal,
         bus=services.bus,
@@ -104,6 +114,7 @@ def _platform_handlers(
             clock=services.clock,
             probe=probe,
             trial=ModeTrial(services.transports, attachments),
+            serving=serving,
         ),
     )
 
@@ -117,6 +128,7 @@ def _standby_handlers(services: Services, manager: TaskManager, offers: OfferHan
         encryption=encryption,
         points=services.point_list,
         is_offered=offers.has_any_at,
+        recoveries=catalog.instant,
         unfinished=unfinished,
         journal=services.journal,
         bus=services.bus,
@@ -126,6 +138,7 @@ def _standby_handlers(services: Services, manager: TaskManager, offers: OfferHan
         PinHandlers(
             points=catalog.points,
             standbys=catalog.standbys,
+            recoveries=catalog.instant,
             repositories=services.repositories,
             journal=services.journal,
         ),
@@ -182,7 +195,11 @@ def _task_handlers(
 
 
 def _history_handlers(
-    services: Services, manager: TaskManager, offers: OfferHandlers, texts: MessageCatalogue
+    services: Services,
+    manager: TaskManager,
+    offers: OfferHandlers,
+    texts: MessageCatalogue,
+    count_troubled: Callable[[], int],
 ) -> tuple[object, ...]:
     catalog, clock, zone = services.catalog, services.clock, services.zone
     return (
@@ -198,6 +215,7 @@ def _history_handlers(
             clock=clock,
             zone=zone,
             count_offers=offers.count,
+            count_troubled=count_troubled,
         ),
     )
 

@@ -1,9 +1,12 @@
 """Rules: what happens by the clock, and what answers about them."""
 
+from collections.abc import Callable
+
 from app.engine.assembly.services import Services
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.program.heartbeat import Heartbeat
 from app.engine.program.unreadable import UnreadableReport
+from app.engine.proof.schedule import ProofSchedule
 from app.engine.restore.planning import RestorePlanner
 from app.engine.rules.drafts import DraftChecker
 from app.engine.rules.editing import RuleEditor
@@ -19,7 +22,7 @@ from app.engine.rules.view import RuleView
 from app.engine.standbys.maintenance import MaintenanceSchedule
 from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.spec import GarbageSpec, VerifySpec
+from app.engine.tasks.spec import GarbageSpec, ProofSpec, VerifySpec
 
 
 def build_rules(
@@ -28,6 +31,7 @@ def build_rules(
     factory: TaskFactory,
     points: PointReconciler,
     unreadable: UnreadableReport,
+    settle_proofs: Callable[[], None],
 ) -> tuple[RuleService, RuleHandlers]:
     """Make what runs the rules, and what answers about them."""
     catalog, clock = services.catalog, services.clock
@@ -45,6 +49,7 @@ def build_rules(
         starter.look,
         services.watch.refresh,
         points.look,
+        _proofs(services, manager, factory, settle_proofs).look,
         _maintenance(services, manager, factory).look,
         unreadable.write,
         view.prepare,
@@ -135,6 +140,26 @@ def _maintenance(services: Services, manager: TaskManager, factory: TaskFactory)
         look_every_s=services.settings.maintenance_look_s,
         unfinished=manager.unfinished,
         submit=submit,
+    )
+
+
+def _proofs(
+    services: Services, manager: TaskManager, factory: TaskFactory, settle: Callable[[], None]
+) -> ProofSchedule:
+    def submit(spec: ProofSpec) -> None:
+        manager.submit(factory.task(spec))
+
+    return ProofSchedule(
+        catalog=services.catalog,
+        rule_points=services.rule_points,
+        watch=services.watch,
+        clock=services.clock,
+        zone=services.zone,
+        look_every_s=services.settings.proof_schedule_s,
+        unfinished=manager.unfinished,
+        is_live=manager.is_live,
+        submit=submit,
+        settle=lambda: manager.aside("proofs", settle),
     )
 
 

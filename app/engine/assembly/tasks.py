@@ -7,9 +7,12 @@ from app.domain.ids import TaskId
 from app.engine.assembly.services import Services
 from app.engine.backup.orphans import SnapshotRemover
 from app.engine.backup.run import BackupServices
+from app.engine.instant.runs import InstantRuns
+from app.engine.migration.runs import MigrationRuns
 from app.engine.platforms.attachments import Attachments
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import TaskRunner
+from app.engine.proof.run import ProofRuns
 from app.engine.restore.run import RestoreServices
 from app.engine.rules.service import RuleService
 from app.engine.tasks.crashrecovery import CrashRecovery
@@ -66,6 +69,9 @@ def build_execution(
     rules: RuleService,
     recovery: CrashRecovery,
     points: PointReconciler,
+    instant: InstantRuns,
+    proofs: ProofRuns,
+    migration: MigrationRuns,
     chance: random.Random,
 ) -> TaskExecution:
     """Make what runs tasks, each kind by its own run."""
@@ -79,6 +85,9 @@ def build_execution(
         retries=rules.retries,
         recovery=recovery,
         points=points,
+        instant=instant,
+        proofs=proofs,
+        migration=migration,
     )
 
 

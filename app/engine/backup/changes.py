@@ -67,16 +67,7 @@ class ChangeQuery:
 
     def address(self, disk: VirtualDisk) -> DiskAddress:
         """Return where a frozen disk is read."""
-        return DiskAddress(
-            vm=self._vm,
-            vm_name=self._vm_name,
-            disk_key=disk.key,
-            path=disk.path,
-            capacity_bytes=disk.capacity_bytes,
-            snapshot=self._frozen.snapshot,
-            is_delta=disk.is_delta,
-            is_encrypted=disk.is_encrypted,
-        )
+        return DiskAddress.of(self._vm, self._vm_name, disk, self._frozen.snapshot)
 
     def changes(self, plan: BackupPlan) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         """Ask for the changes of every disk that has a parent.

@@ -1,10 +1,12 @@
 """The doctor: examining platforms, and rules before and after they are created."""
 
+from collections.abc import Callable
 from functools import partial
 
 from app import __version__
 from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, ReportPlatform
 from app.core.clock import Clock
+from app.domain.errors import OperationalError
 from app.domain.identity import RecordedVm
 from app.domain.ids import RuleId
 from app.domain.platforms import Platform, PlatformIdentity
@@ -38,7 +40,9 @@ class DoctorHandlers:
         clock: Clock,
         probe: PortProbe,
         trial: ModeTrial,
+        serving: Callable[[], OperationalError | None],
     ) -> None:
+        self._serving = serving
         self._sessions = sessions
         self._repositories = repositories
         self._points = points
@@ -60,7 +64,13 @@ class DoctorHandlers:
         return blurred(text, names_in(platform, found)) if query.blurs_names else text
 
     def _examined(self, platform: Platform) -> Examination:
-        looks = Looks(probe=self._probe, resolve=resolve, trial=self._trial.on(platform.id), now=self._clock.now)
+        looks = Looks(
+            probe=self._probe,
+            resolve=resolve,
+            trial=self._trial.on(platform.id),
+            serving=self._serving,
+            now=self._clock.now,
+        )
         return examine_platform(platform, partial(self._sessions.connect, platform.id), looks)
 
     @handles(ExamineRule)

@@ -138,6 +138,16 @@ class PortClosed(FindingKind):
     )
 
 
+class CanServe(FindingKind):
+    """VMs can run from restore points of this machine, as far as it is asked."""
+
+    code = "doctor.can_serve"
+    message_template = (
+        "VMs can run from restore points of this machine, if the hosts reach TCP ports 111 and 2049 and UDP port "
+        "111 of {address}"
+    )
+
+
 class HostDisconnected(FindingKind):
     """vCenter has let a host go."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from app.contract.doctor import Finding, Severity
 from app.contract.transports import ProbedMode
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
+from app.core.nfshosting import RunsFromNfs
 from app.domain.addresses import in_brackets
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
@@ -20,6 +21,8 @@ from app.domain.reasons import reason_of
 from app.domain.vms import VmSummary
 from app.engine.doctor import disk_kinds, kinds, privilegekinds, waykinds
 from app.engine.doctor.ways import Try, try_ways
+from app.engine.instant.addresses import address_towards
+from app.engine.instant.errors import NoAddressToServe
 
 OLDEST_API = (6, 5)
 NFC_PORT = 902
@@ -61,6 +64,8 @@ class Looks:
     probe: PortProbe
     resolve: Resolve
     trial: Try
+    serving: Callable[[], OperationalError | None]
+    """Returns what keeps VMs from running from restore points of this machine; None when nothing does."""
     now: Callable[[], datetime]
 
 
@@ -116,6 +121,8 @@ def _examine(platform: Platform, hypervisor: Hypervisor, looks: Looks, found: Ex
     yield from _disks(platform, found.vms)
     yield from _names(hosts, looks.resolve, found)
     yield from ports(hosts, looks.probe)
+    if isinstance(hypervisor, RunsFromNfs):
+        yield _serving(platform, looks.serving)
     tried = try_ways(platform, hypervisor, found.vms, looks.trial)
     found.modes = tried.modes
     yield from tried.findings
@@ -227,6 +234,17 @@ def _missing_kind(check: PrivilegeCheck) -> type[kinds.FindingKind]:
     if check.for_backup:
         return privilegekinds.PrivilegeMissingForBackup
     return privilegekinds.PrivilegeMissingForRestore
+
+
+def _serving(platform: Platform, problem_of: Callable[[], OperationalError | None]) -> Finding:
+    """Return whether hosts could mount what this machine serves, as far as that can be told from here."""
+    problem = problem_of()
+    if problem is not None:
+        return kinds.of_error(platform.name, problem, Severity.WARNING)
+    try:
+        return kinds.CanServe.about(platform.name, address=address_towards(platform.address))
+    except NoAddressToServe as error:
+        return kinds.of_error(platform.name, error, Severity.WARNING)
 
 
 def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:

@@ -20,7 +20,9 @@ from app.core.clock import Clock
 from app.domain.changes import Subject
 from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.ids import PlatformId, RuleId, TaskId, VmId
+from app.domain.instant import InstantPhase, RecoveryPurpose
 from app.domain.moments import TOLERANCE
+from app.domain.proofs import ProofKind
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
 from app.domain.states import TaskKind
@@ -31,6 +33,7 @@ from app.engine.history.overdue import overdue_vms
 from app.engine.history.speeds import Speeds
 from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch
+from app.engine.proof.lateness import unproven_vms
 from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import TaskRows
@@ -63,6 +66,7 @@ class OverviewHandlers:
         clock: Clock,
         zone: Callable[[], tzinfo],
         count_offers: Callable[[], int],
+        count_troubled: Callable[[], int],
     ) -> None:
         self._catalog = catalog
         self._manager = manager
@@ -73,6 +77,7 @@ class OverviewHandlers:
         self._clock = clock
         self._zone = zone
         self._count_offers = count_offers
+        self._count_troubled = count_troubled
         self._started_at = clock.now()
         self._held = HeldAnswers(catalog.changes, clock)
         self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
@@ -91,6 +96,14 @@ class OverviewHandlers:
             started_at=self._started_at,
             stopping=len(self._manager.stopping()),
             offers=self._count_offers(),
+            instant=self._served(),
+        )
+
+    def _served(self) -> int:
+        """Return how many VMs run from restore points by the operator's wish; proofs end by themselves."""
+        return sum(
+            one.phase is not InstantPhase.STOPPED and one.purpose is RecoveryPurpose.RECOVERY
+            for one in self._catalog.instant.all()
         )
 
     def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:
@@ -131,6 +144,11 @@ class OverviewHandlers:
         week = self._held.get(
             "week", lambda: catalog.figures.days(since=since), of=[Subject.FIGURES], at_most=HELD, given=since
         )
+        proven = self._held.get(
+            "proven", catalog.proofs.last_proven, of=[Subject.POINTS, Subject.RULES], at_most=HELD, given=rules
+        )
+        late = unproven_vms(rules, proven, catalog.figures.rules_since(), now)
+        members = [known for rule in rules for vm in rule.vms if (known := proven.get((rule.id, vm.vm)))]
         running = self._records([record.id for record, _ in self._manager.live()])
         platforms = self._coverage(rules)
         counts = [platform.vm_count for platform in platforms if platform.vm_count is not None]
@@ -150,6 +168,11 @@ class OverviewHandlers:
             point_count=catalog.points.count(),
             platforms=platforms,
             stops=tuple(stops_of(rules)),
+            proven_vms=len(members),
+            booted_vms=sum(known.kind is ProofKind.BOOTS for known in members),
+            unproven=tuple(late[:MOST_OVERDUE]),
+            unproven_count=len(late),
+            troubled_vms=self._count_troubled(),
         )
 
     def _coverage(self, rules: Sequence[BackupRule]) -> tuple[PlatformCoverage, ...]:

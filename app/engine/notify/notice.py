@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from app.contract.errors import ErrorRow
 from app.domain.display import visible
 from app.domain.tasks import TaskRecord
+
+_MOST_UNPROVEN: Final = 50
 
 
 class NoticeKind(Enum):
@@ -43,6 +46,8 @@ class Notice:
     """For a digest; :attr:`failures` may hold fewer."""
     since: datetime | None = None
     """For a digest."""
+    unproven: tuple[str, ...] = ()
+    """For a digest: names of the VMs without a proof of restore for longer than their rules say."""
 
     @property
     def title(self) -> str:
@@ -66,6 +71,9 @@ class Notice:
         lines += [f"- {failure.line()} {visible(failure.error.hint)}" for failure in self.failures]
         if self.failed > len(self.failures):
             lines.append(f"… and {self.failed - len(self.failures)} more.")
+        if self.unproven:
+            lines.append(f"VMs without a recent proof of restore: {len(self.unproven)}.")
+            lines += [f"- {visible(name)}" for name in self.unproven[:_MOST_UNPROVEN]]
         return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from app.core.bus import EventBus
@@ -75,7 +75,9 @@ class Notifier:
         log: TaskLog,
         retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S,
         look_s: float = _LOOK_S,
+        unproven: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
+        """Prepare; ``unproven`` names the VMs whose proofs of restore are late, for digests."""
         self._settings = settings
         self._tasks = tasks
         self._bus = bus
@@ -83,6 +85,7 @@ class Notifier:
         self._log = log
         self._retry_pauses_s = retry_pauses_s
         self._look_s = look_s
+        self._unproven = unproven
         self._changed = threading.Condition()
         self._failed: deque[TaskId] = deque()
         self._lost = 0
@@ -171,7 +174,7 @@ class Notifier:
         now = self._clock.now()
         if is_digest_due(settings, last, now.astimezone()):
             since = believed(last, now, DIGEST_EVERY) or now - DIGEST_EVERY
-            notice = digest_of(self._tasks, since, now)
+            notice = replace(digest_of(self._tasks, since, now), unproven=self._unproven())
             self._settings.note_reported(now)
             self._queue(notice, wanted)
 

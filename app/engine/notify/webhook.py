@@ -162,6 +162,7 @@ def _document(notice: Notice) -> dict[str, object]:
     }
     if notice.since is not None:
         document |= {"since": notice.since, "succeeded": notice.succeeded, "failed": notice.failed}
+        document["unproven"] = notice.unproven
     return document
 
 

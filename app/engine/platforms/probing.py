@@ -35,16 +35,7 @@ class StillDisk:
 
     def address(self) -> DiskAddress:
         """Return how it is opened."""
-        return DiskAddress(
-            vm=self.vm.id,
-            vm_name=self.vm.name,
-            disk_key=self.disk.key,
-            path=self.disk.path,
-            capacity_bytes=self.disk.capacity_bytes,
-            snapshot=self.snapshot,
-            is_delta=self.disk.is_delta,
-            is_encrypted=self.disk.is_encrypted,
-        )
+        return DiskAddress.of(self.vm.id, self.vm.name, self.disk, self.snapshot)
 
 
 class ModeTrial:

@@ -27,9 +27,14 @@ from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import note_license
-from app.engine.ports import PlatformStore, RuleStore
+from app.engine.ports import InstantStore, MigrationStore, PlatformStore, RuleStore
 from app.engine.reasons import PLATFORM_NAMED
-from app.engine.registration.checks import checked_name, refuse_used_by_rules
+from app.engine.registration.checks import (
+    checked_name,
+    refuse_needed_by_migrations,
+    refuse_needed_by_recoveries,
+    refuse_used_by_rules,
+)
 
 
 class PlatformRegistration:
@@ -41,6 +46,8 @@ class PlatformRegistration:
         sessions: Sessions,
         platforms: PlatformStore,
         rules: RuleStore,
+        recoveries: InstantStore,
+        migrations: MigrationStore,
         unfinished: Callable[[], Iterable[TaskRecord]],
         journal: Journal,
         bus: EventBus,
@@ -49,6 +56,8 @@ class PlatformRegistration:
         self._sessions = sessions
         self._platforms = platforms
         self._rules = rules
+        self._recoveries = recoveries
+        self._migrations = migrations
         self._unfinished = unfinished
         self._journal = journal
         self._bus = bus
@@ -113,10 +122,13 @@ class PlatformRegistration:
         Raises:
             PlatformUnknown: it is not registered.
             StillInUse, UsedByRules: tasks or rules need it.
+            NeededByRecovery: a VM runs there from a restore point, or ran.
         """
         known = self._sessions.platform(platform)
         if any(record.platform == platform for record in self._unfinished()):
             raise StillInUse(name=known.name)
+        refuse_needed_by_recoveries(self._recoveries.all(), known.name, lambda one: one.platform == platform)
+        refuse_needed_by_migrations(self._migrations.all(), known.name, platform)
         refuse_used_by_rules(self._rules, known.name, lambda rule: rule.platform == platform)
         self._sessions.secrets.delete(known.secret_name)
         self._platforms.remove(platform)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from app.contract.pins import EndPin, ListPins, PinProblem, PinRow
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
+from app.domain.instant import InstantRecovery
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.history import messages
+from app.engine.instant.errors import NeededByRecovery
 from app.engine.log.journal import Journal
 from app.engine.points.errors import PinAtWork
-from app.engine.ports import PointStore, StandbyStore
+from app.engine.ports import InstantStore, PointStore, StandbyStore
 from app.engine.reasons import NO_SUCH_PIN
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
@@ -26,8 +28,15 @@ class PinHandlers:
     """Lists and ends pins. Thread: any."""
 
     def __init__(
-        self, *, points: PointStore, standbys: StandbyStore, repositories: Repositories, journal: Journal
+        self,
+        *,
+        points: PointStore,
+        standbys: StandbyStore,
+        recoveries: InstantStore,
+        repositories: Repositories,
+        journal: Journal,
     ) -> None:
+        self._recoveries = recoveries
         self._points = points
         self._standbys = standbys
         self._repositories = repositories
@@ -66,8 +75,11 @@ class PinHandlers:
             since=pin.since,
             host=pin.host,
             is_ours=pin.is_ours,
-            is_at_work=pin.is_at_work,
+            is_at_work=pin.is_at_work or self._recovery_of(pin.id) is not None,
         )
+
+    def _recovery_of(self, pin: str) -> InstantRecovery | None:
+        return next((recovery for recovery in self._recoveries.all() if recovery.pin == pin), None)
 
     @handles(EndPin)
     def _end_pin(self, command: EndPin) -> None:
@@ -75,9 +87,13 @@ class PinHandlers:
 
         Raises:
             PinAtWork: work of this console holds it.
+            NeededByRecovery: an instant recovery does.
             RequestRefused: that is no id of a pin.
             OperationalError: the repository refused.
         """
+        recovery = self._recovery_of(command.pin)
+        if recovery is not None:
+            raise NeededByRecovery(name=recovery.point, vm=recovery.name)
         with self._repositories.lease(command.standby, command.target_path) as repository:
             listing = repository.pins.listing()
             pin = next((pin for pin in listing.pins if pin.id == command.pin), None)

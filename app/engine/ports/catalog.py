@@ -6,9 +6,12 @@ from typing import Protocol
 from app.core.changes import ChangeFeed
 from app.domain.unreadable import UnreadableRow
 from app.engine.history.ports import FigureStore, LogStore, TrafficStore
+from app.engine.ports.instant import InstantStore
+from app.engine.ports.migration import MigrationStore
 from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
 from app.engine.ports.points import PointStore
 from app.engine.ports.program import EngineStore, SettingsStore
+from app.engine.ports.proofs import ProofStore
 from app.engine.ports.rules import RetryStore, RuleStore
 from app.engine.ports.tasks import AttachmentJournal, RestoreJournal, SnapshotJournal, TaskStore
 
@@ -57,6 +60,11 @@ class Catalog(Protocol):
         ...
 
     @property
+    def proofs(self) -> ProofStore:
+        """Proofs of restore."""
+        ...
+
+    @property
     def tasks(self) -> TaskStore:
         """Tasks."""
         ...
@@ -98,4 +106,14 @@ class Catalog(Protocol):
     @property
     def restore_journal(self) -> RestoreJournal:
         """VMs that unfinished restores may have created."""
+        ...
+
+    @property
+    def instant(self) -> InstantStore:
+        """VMs that run from restore points."""
+        ...
+
+    @property
+    def migrations(self) -> MigrationStore:
+        """Migrations of VMs."""
         ...

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.policies import BackupPolicy, RetryPlan
+from app.domain.proofs import ProofPolicy
 from app.domain.retry import PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm
 
@@ -23,6 +24,10 @@ class RuleStore(Protocol):
 
     def set_retry(self, rule: RuleId, retry: RetryPlan) -> None:
         """Give one another plan for failed backups; its policy stays."""
+        ...
+
+    def set_proof(self, rule: RuleId, proof: ProofPolicy) -> None:
+        """Give one other settings for proofs of restore."""
         ...
 
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:

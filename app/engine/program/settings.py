@@ -46,8 +46,25 @@ class EngineSettings:
     """A planned run that is later than this was missed."""
     maintenance_look_s: float = 600.0
     """How often maintenance that is due is looked for while nothing else runs; 0 switches it off."""
+    proof_look_s: float = 5.0
+    """How often a proof of restore looks at the VM that it started; the first looks see the firmware."""
+    proof_schedule_s: float = 60.0
+    """How often it is looked which restore points are to be proven; 0 switches it off."""
     tick_s: float = 20.0
     """How often the scheduler looks at the clock although no run is due; 0: only when it is called."""
+
+    migration_passes: int = 20
+    """After so many passes a migration is ready, however much its VM writes."""
+    migration_follow_s: float = 1800.0
+    """How old the last pass of a migration that is ready may become before what has changed is copied again."""
+    migration_stale_s: float = 60.0
+    """A cut-over copies while the source runs first, where the last pass is older than this."""
+    guest_shutdown_s: float = 300.0
+    """How long the system in a source may take to shut down before the VM is powered off."""
+    guest_start_s: float = 600.0
+    """How long the system in a started target may take to report that it runs, where that is to be proven."""
+    guest_look_s: float = 2.0
+    """How often a VM that shuts down or starts is looked at."""
 
     def __post_init__(self) -> None:
         if self.max_tasks < 1 or self.transfer_buffer_mib < 1 or self.host_buffer_mib < self.transfer_buffer_mib:

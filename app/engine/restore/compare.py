@@ -1,13 +1,41 @@
 """Proving a restored disk: it is read back and compared with the restore point, byte by byte."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.core.cancel import CancelToken
-from app.core.disks import DiskReader, ReadRequest
+from app.core.disks import DiskReader
 from app.core.progress import Progress
-from app.domain.extents import Extent, split
+from app.domain.extents import Extent, complement, total_bytes, union
+from app.engine.platforms.diskcopy import block_requests
 
-BLOCK_BYTES = 1024 * 1024
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of comparing a disk with what it should hold."""
+
+    compared_bytes: int
+    difference: int | None
+    """Offset of the first byte that differs."""
+
+
+def compare_disk(
+    written: DiskReader, expected: DiskReader, *, progress: Progress, cancel: CancelToken
+) -> Compared:
+    """Compare a disk that was written wherever either of two holds data.
+
+    The progress is told to expect what the written disk holds besides; the caller has said what the expected one
+    holds.
+
+    Raises:
+        OperationalError: one of the disks cannot be read.
+        TaskCancelled: cancelled meanwhile.
+    """
+    held, present = expected.allocated_extents() or [], written.allocated_extents()
+    extents = complement((), written.capacity_bytes) if present is None else union(held, present)
+    progress.expect(total_bytes(extents) - total_bytes(held))
+    difference = first_difference(written, expected, extents, progress=progress, cancel=cancel)
+    return Compared(total_bytes(extents), difference)
 
 
 def first_difference(
@@ -26,8 +54,8 @@ def first_difference(
         OperationalError: one of the disks cannot be read.
         TaskCancelled: cancelled meanwhile.
     """
-    ours = restored.read_many(_requests(extents))
-    theirs = expected.read_many(_requests(extents))
+    ours = restored.read_many(block_requests(extents))
+    theirs = expected.read_many(block_requests(extents))
     for actual, wanted in zip(ours, theirs, strict=True):
         cancel.check()
         # The tags are the bytearrays behind the buffers: they compare in one memcmp, memoryviews byte by byte.
@@ -35,12 +63,6 @@ def first_difference(
             return actual.offset + _mismatch(bytes(actual.buffer), bytes(wanted.buffer))
         progress.advance(done_bytes=len(actual.buffer), read_bytes=len(actual.buffer))
     return None
-
-
-def _requests(extents: Sequence[Extent]) -> Iterator[ReadRequest]:
-    for piece in split(extents, BLOCK_BYTES):
-        content = bytearray(piece.length_bytes)
-        yield ReadRequest(piece.start, memoryview(content), tag=content)
 
 
 def _mismatch(left: bytes, right: bytes) -> int:

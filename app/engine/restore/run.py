@@ -10,7 +10,7 @@ from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
 from app.core.places import PlannedCreation
 from app.domain.errors import OperationalError, VmCreationFailed
-from app.domain.extents import complement, total_bytes, union
+from app.domain.extents import total_bytes
 from app.domain.identity import Located, RecordedVm, Verdict
 from app.domain.ids import VmId
 from app.domain.restore_point import PointDisk, RestorePoint
@@ -31,7 +31,7 @@ from app.engine.ports import RestoreJournal, RuleStore
 from app.engine.program.settings import EngineSettings
 from app.engine.reasons import LACKS_DISKS
 from app.engine.restore.cleanup import close_trace, remove_created
-from app.engine.restore.compare import first_difference
+from app.engine.restore.compare import compare_disk
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
@@ -241,7 +241,7 @@ class RestoreRun:
     def _fill(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
         with closing(point.open_disk(pair.source.key)) as source:
             extents = source.allocated_extents()
-        with opener.writer(_address(vm, vm_name, pair.target)) as writer:
+        with opener.writer(DiskAddress.of(vm, vm_name, pair.target)) as writer:
             point.copy_disk(
                 pair.source.key,
                 writer,
@@ -261,19 +261,14 @@ class RestoreRun:
     def _prove(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
         with (
             closing(point.open_disk(pair.source.key)) as expected,
-            opener.reader(_address(vm, vm_name, pair.target)) as restored,
+            opener.reader(DiskAddress.of(vm, vm_name, pair.target)) as restored,
         ):
-            held = expected.allocated_extents() or []
-            written = restored.allocated_extents()
-            extents = complement((), restored.capacity_bytes) if written is None else union(held, written)
-            self._context.progress.expect(total_bytes(extents) - total_bytes(held))
-            offset = first_difference(
-                restored, expected, extents, progress=self._context.progress, cancel=self._context.cancel
-            )
+            found = compare_disk(restored, expected, progress=self._context.progress, cancel=self._context.cancel)
             mode = restored.mode.value
-        if offset is not None:
-            raise RestoredDataDiffers(disk=pair.source.label, offset=offset)
-        self._context.log.info(messages.DISK_PROVEN, disk=pair.source.label, bytes=total_bytes(extents), mode=mode)
+        if found.difference is not None:
+            raise RestoredDataDiffers(disk=pair.source.label, offset=found.difference)
+        size = found.compared_bytes
+        self._context.log.info(messages.DISK_PROVEN, disk=pair.source.label, bytes=size, mode=mode)
 
     # --- afterwards --------------------------------------------------------------------------------------------
 
@@ -297,17 +292,6 @@ def _pairs(point: RestorePoint, created: CreatedVm, name: str) -> list[_Pair]:
     if missing:
         raise VmCreationFailed(vm=name, detail=LACKS_DISKS.fill(disks=", ".join(missing)))
     return [_Pair(disk, disks[disk.key]) for disk in point.disks]
-
-
-def _address(vm: VmId, vm_name: str, disk: VirtualDisk) -> DiskAddress:
-    return DiskAddress(
-        vm=vm,
-        vm_name=vm_name,
-        disk_key=disk.key,
-        path=disk.path,
-        capacity_bytes=disk.capacity_bytes,
-        is_encrypted=disk.is_encrypted,
-    )
 
 
 def _held_bytes(point: PointReader, pair: _Pair) -> int:

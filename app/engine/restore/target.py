@@ -43,7 +43,7 @@ def new_target(wish: NewVm, facts: VmFacts, inventory: Sequence[VmSummary], plat
         VmNameTaken: the name is in use.
         RequestRefused: the name is empty or too long.
     """
-    _check_name(wish.placement.name)
+    check_name(wish.placement.name)
     _refuse_taken(wish.placement, facts, inventory, platform)
     return RestoreTarget(placement=wish.placement, name=wish.placement.name, replaced=None, kept_name="")
 
@@ -110,7 +110,12 @@ def _placement_over(wish: OverOriginal, facts: VmFacts, original: VmSummary | No
     )
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that no VM can have.
+
+    Raises:
+        RequestRefused: it is empty or too long.
+    """
     if not name.strip() or len(name) > LONGEST_NAME:
         raise RequestRefused(detail=NAME_LENGTH.fill(most=LONGEST_NAME))
 

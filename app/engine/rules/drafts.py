@@ -9,6 +9,7 @@ from app.core.clock import Clock
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.messages import Param
 from app.domain.policies import BackupPolicy, PeriodicPolicy, PlanProblem
+from app.domain.proofs import ProofPolicy
 from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
 from app.domain.standbys import TargetPathRefused, normal_target_path
 from app.engine.ports import Catalog
@@ -53,7 +54,7 @@ class DraftChecker:
     def problems(self, draft: RuleDraft, rule: RuleId | None = None) -> tuple[RuleProblemRow, ...]:
         """Return what is wrong with a draft; of a rule that is edited only the policy is looked at."""
         if rule is not None:
-            return self.policy_problems(draft.policy)
+            return (*self.policy_problems(draft.policy), *proof_problems(draft.proof))
         catalog = self._catalog
         found: list[tuple[RuleProblem, Param]] = []
         if catalog.platforms.get(draft.platform) is None:
@@ -67,7 +68,7 @@ class DraftChecker:
         rows = [
             RuleProblemRow(field=_FIELDS[problem], code=problem.value, value=value) for problem, value in found
         ]
-        return (*rows, *self.policy_problems(draft.policy))
+        return (*rows, *self.policy_problems(draft.policy), *proof_problems(draft.proof))
 
     def policy_problems(self, policy: Policy) -> tuple[RuleProblemRow, ...]:
         """Return what is wrong with a policy."""
@@ -109,7 +110,13 @@ def rule_of(draft: RuleDraft, rule: RuleId, now: datetime) -> BackupRule:
         vms=chosen_vms(draft.vms),
         advanced=draft.advanced,
         policy=policy_of(draft.policy, now),
+        proof=draft.proof,
     )
+
+
+def proof_problems(proof: ProofPolicy) -> tuple[RuleProblemRow, ...]:
+    """Return what is wrong with settings for proofs of restore."""
+    return tuple(RuleProblemRow(field="proof", code=problem.value, value="") for problem in proof.problems())
 
 
 def chosen_vms(choices: Iterable[VmChoice]) -> tuple[ProtectedVm, ...]:
@@ -135,6 +142,7 @@ def draft_of(rule: BackupRule) -> RuleDraft:
         vms=tuple(VmChoice(vm=vm.vm, name=vm.name) for vm in rule.vms),
         advanced=rule.advanced,
         policy=shown_policy(rule.policy),
+        proof=rule.proof,
     )
 
 

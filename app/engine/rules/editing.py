@@ -13,6 +13,7 @@ from app.domain.events import RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import Message, listed
 from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
+from app.domain.proofs import ProofPolicy
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import normal_target_path
 from app.domain.states import BackupKind, TaskKind
@@ -23,7 +24,7 @@ from app.engine.history.ports import FigureStore
 from app.engine.log.journal import Journal, SubjectLog
 from app.engine.ports import RuleStore
 from app.engine.reasons import NO_VM_NAMED, PIN_USES, TASK_USES
-from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, rule_of
+from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, proof_problems, rule_of
 from app.engine.rules.errors import (
     LastVmOfRule,
     RuleInUse,
@@ -120,6 +121,19 @@ class RuleEditor:
         if not retry.times:
             self._retry_plans.drop(known, known.vms)
         self._log(known, "rule.change").info(messages.RETRY_CHANGED, times=retry.times, minutes=retry.pause_min)
+        self._replan()
+
+    def change_proof(self, rule: RuleId, proof: ProofPolicy) -> None:
+        """Change when and how the restore points of a rule are proven.
+
+        Raises:
+            RuleUnknown, RuleRefused: nothing is changed.
+        """
+        with self._lock:
+            known = self.rule(rule)
+            _refuse(proof_problems(proof))
+            self._rules.set_proof(rule, proof)
+        self._log(known, "rule.change").info(messages.RULE_PROOF_CHANGED)
         self._replan()
 
     def add_vms(self, rule: RuleId, choices: Sequence[VmChoice]) -> None:

@@ -4,6 +4,7 @@ from app.contract.restore import StartGroupRestore
 from app.contract.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
+    ChangeRuleProof,
     ChangeRuleRetry,
     CheckRule,
     CreateRule,
@@ -78,6 +79,10 @@ class RuleHandlers:
     @handles(ChangeRuleRetry)
     def _change_retry(self, command: ChangeRuleRetry) -> None:
         self._editor.change_retry(command.rule, command.retry)
+
+    @handles(ChangeRuleProof)
+    def _change_proof(self, command: ChangeRuleProof) -> None:
+        self._editor.change_proof(command.rule, command.proof)
 
     @handles(AddVmsToRule)
     def _add_vms(self, command: AddVmsToRule) -> None:

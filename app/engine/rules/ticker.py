@@ -17,7 +17,11 @@ class Ticker:
     """Calls what has to happen every so often, on one thread. Errors of one call never end it."""
 
     def __init__(
-        self, tick_s: float, calls: tuple[Callable[[], None], ...], seconds_left: Callable[[], float | None]
+        self,
+        tick_s: float,
+        calls: tuple[Callable[[], None], ...],
+        seconds_left: Callable[[], float | None],
+        name: str = "scheduler",
     ) -> None:
         """Prepare; nothing is called before :meth:`start`.
 
@@ -25,13 +29,14 @@ class Ticker:
             tick_s: the longest time between two ticks; 0: nothing happens by itself.
             calls: what is called, in this order.
             seconds_left: returns in how long something is due, where that is known.
+            name: of the thread.
         """
         self._tick_s = tick_s
         self._calls = calls
         self._seconds_left = seconds_left
         self._woken = threading.Event()
         self._is_ending = False
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Tick now, and from now on."""

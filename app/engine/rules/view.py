@@ -21,6 +21,7 @@ from app.domain.tasks import PointTally, TaskRecord
 from app.engine.history.speeds import Speeds
 from app.engine.platforms.succession import former_ids
 from app.engine.ports import Catalog
+from app.engine.proof.rows import RuleProofs
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
 from app.engine.rules.retries import Retries
 from app.engine.rules.rowcache import RowCache
@@ -101,16 +102,19 @@ class RuleView:
         catalog = self._catalog
         platforms = {platform.id: platform.name for platform in catalog.platforms.all()}
         standbys = {standby.id: standby.name for standby in catalog.standbys.all()}
-        running = self._running_of_rules()
+        running, proofs = self._running_of_rules(), self._proofs()
         return tuple(
             replace(
-                row,
+                proofs.shown_in(row),
                 platform_name=platforms.get(row.platform, ""),
                 standby_name=standbys.get(row.standby, ""),
                 fraction=fraction_of(running.get(row.id, ())),
             )
             for row in rows
         )
+
+    def _proofs(self) -> RuleProofs:
+        return RuleProofs(self._catalog, self._clock.now())
 
     def when_all_differ(self, tell: Callable[[], None]) -> None:
         """Call a function whenever the rows of all rules are different: soon after it, :meth:`prepare` is due."""
@@ -158,13 +162,14 @@ class RuleView:
         known = self._knowledge([rule], [rule.id])
         tallies = self._tallies_of(rule)
         again = self._retry_plans.of_rule(rule.id)
-        rows = [self._vm_row(rule, vm, known, tallies, again.get(vm.vm)) for vm in rule.vms]
+        proofs = self._proofs()
+        rows = [proofs.shown_of(self._vm_row(rule, vm, known, tallies, again.get(vm.vm))) for vm in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
     def details(self, rule: BackupRule) -> RuleDetails:
         """Return a rule as its editor shows it."""
         known = self._knowledge([rule], [rule.id])
-        return RuleDetails(row=self._rule_row(rule, known), draft=draft_of(rule))
+        return RuleDetails(row=self._proofs().shown_in(self._rule_row(rule, known)), draft=draft_of(rule))
 
     # --- reading -----------------------------------------------------------------------------------------------
 

@@ -19,9 +19,14 @@ from app.engine.errors import AlreadyRegistered, RequestRefused, StandbyCopied, 
 from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.points.list import PointList
-from app.engine.ports import RuleStore, StandbyStore
+from app.engine.ports import InstantStore, RuleStore, StandbyStore
 from app.engine.reasons import PATH_NOT_ABSOLUTE, PATH_NOT_UTF8, STANDBY_NAMED
-from app.engine.registration.checks import checked_name, refuse_used_by_rules, refuse_used_by_tasks
+from app.engine.registration.checks import (
+    checked_name,
+    refuse_needed_by_recoveries,
+    refuse_used_by_rules,
+    refuse_used_by_tasks,
+)
 from app.engine.standbys.filesystems import adopt_root, check_root, find_repositories, is_same_root, known_mark
 from app.engine.standbys.groupaccess import check_group, give_to_group
 from app.engine.standbys.lookup import registered_standby
@@ -38,6 +43,7 @@ class StandbyRegistration:
         encryption: EncryptionService,
         points: PointList,
         is_offered: Callable[[StandbyId], bool],
+        recoveries: InstantStore,
         unfinished: Callable[[], Iterable[TaskRecord]],
         journal: Journal,
         bus: EventBus,
@@ -48,6 +54,7 @@ class StandbyRegistration:
         self._encryption = encryption
         self._points = points
         self._is_offered = is_offered
+        self._recoveries = recoveries
         self._unfinished = unfinished
         self._journal = journal
         self._bus = bus
@@ -117,11 +124,13 @@ class StandbyRegistration:
         Raises:
             StandbyUnknown: it is not registered.
             StillInUse, UsedByRules: tasks or rules need it, or its points are offered over NBD.
+            NeededByRecovery: a VM runs from one of its points, or ran.
         """
         known = registered_standby(self._standbys, standby)
         refuse_used_by_tasks(self._unfinished(), known)
         if self._is_offered(standby):
             raise StillInUse(name=known.name)
+        refuse_needed_by_recoveries(self._recoveries.all(), known.name, lambda one: one.standby == standby)
         refuse_used_by_rules(self._rules, known.name, lambda rule: rule.standby == standby)
         self._encryption.forget(known)
         self._standbys.remove(standby)

@@ -10,9 +10,12 @@ from app.domain.tasks import TaskRecord
 from app.engine.backup.run import BackupRun, BackupServices
 from app.engine.consolidation.run import ConsolidationRun
 from app.engine.export.run import ExportRun
+from app.engine.instant.runs import InstantRuns
+from app.engine.migration.runs import MigrationRuns
 from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch
+from app.engine.proof.run import ProofRuns
 from app.engine.restore.run import RestoreRun, RestoreServices
 from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries
@@ -27,6 +30,12 @@ from app.engine.tasks.spec import (
     ConsolidationSpec,
     ExportSpec,
     GarbageSpec,
+    InstantFinishSpec,
+    InstantKeepSpec,
+    InstantStartSpec,
+    InstantStopSpec,
+    MigrationSpec,
+    ProofSpec,
     RestoreSpec,
     TaskSpec,
     VerifySpec,
@@ -49,6 +58,9 @@ class TaskExecution:
         retries: Retries,
         recovery: CrashRecovery,
         points: PointReconciler,
+        instant: InstantRuns,
+        migration: MigrationRuns,
+        proofs: ProofRuns,
     ) -> None:
         """Prepare.
 
@@ -62,6 +74,9 @@ class TaskExecution:
             retries: decides which failed backups are tried again.
             recovery: removes what a task has left on its platform.
             points: brings the list of restore points up to date.
+            instant: runs the tasks of instant recoveries.
+            migration: runs the tasks of migrations.
+            proofs: runs proofs of restore.
         """
         self._catalog = catalog
         self._repositories = repositories
@@ -80,6 +95,12 @@ class TaskExecution:
             GarbageSpec: self._collect_garbage,
             ClosingSpec: self._close,
             ConsolidationSpec: self._consolidate,
+            InstantStartSpec: instant.run,
+            InstantStopSpec: instant.run,
+            InstantFinishSpec: instant.run,
+            InstantKeepSpec: instant.run,
+            MigrationSpec: migration.run,
+            ProofSpec: proofs.run,
         }
 
     def run(self, task: RunningTask, spec: TaskSpec) -> None:

@@ -11,7 +11,7 @@ from app.engine.platforms.succession import present_id
 from app.engine.ports import Catalog
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.dispatcher import Candidate
+from app.engine.tasks.dispatcher import Candidate, Crowd
 from app.engine.tasks.manager import QueuedTask
 from app.engine.tasks.spec import (
     BackupSpec,
@@ -19,7 +19,12 @@ from app.engine.tasks.spec import (
     ConsolidationSpec,
     ExportSpec,
     GarbageSpec,
+    InstantSpec,
+    InstantStartSpec,
+    InstantStopSpec,
+    MigrationSpec,
     OriginalTarget,
+    ProofSpec,
     RestoreSpec,
     TaskSpec,
     VerifySpec,
@@ -57,6 +62,12 @@ class TaskFactory:
             record = self._of_standby(spec)
         elif isinstance(spec, ConsolidationSpec):
             record = self._record(spec, vm=spec.vm, vm_name=spec.vm_name, platform=spec.platform, target_path="")
+        elif isinstance(spec, InstantSpec):
+            record = self._of_recovery(spec)
+        elif isinstance(spec, ProofSpec):
+            record = self._of_proof(spec)
+        elif isinstance(spec, MigrationSpec):
+            record = self._of_migration(spec)
         else:
             record = self._of_point(spec)
         return _queued(record, spec)
@@ -80,7 +91,7 @@ class TaskFactory:
         return self._record(spec, vm=VmId(""), vm_name=name, target_path=target_path)
 
     def _of_point(self, spec: _PointSpec) -> TaskRecord:
-        point = self._point(spec.standby, spec.target_path, spec.point)
+        point = self.find_point(spec.standby, spec.target_path, spec.point)
         restore = spec if isinstance(spec, RestoreSpec) else None
         return self._record(
             spec,
@@ -91,6 +102,41 @@ class TaskFactory:
             rule=restore.rule if restore else None,
             rule_name=point.rule_name,
             point=point.id,
+        )
+
+    def _of_recovery(self, spec: InstantSpec) -> TaskRecord:
+        return self._record(
+            spec,
+            vm=VmId(""),
+            vm_name=spec.vm_name,
+            platform=spec.platform,
+            target_path=spec.target_path,
+            rule=spec.rule,
+            rule_name=spec.rule_name,
+            point=spec.point,
+        )
+
+    def _of_proof(self, spec: ProofSpec) -> TaskRecord:
+        point = self.find_point(spec.standby, spec.target_path, spec.point)
+        return self._record(
+            spec,
+            vm=point.facts.vm,
+            vm_name=point.facts.name,
+            platform=spec.platform,
+            target_path=spec.target_path,
+            rule=spec.rule,
+            rule_name=point.rule_name,
+            point=point.id,
+        )
+
+    def _of_migration(self, spec: MigrationSpec) -> TaskRecord:
+        return self._record(
+            spec,
+            vm=spec.vm,
+            vm_name=spec.vm_name,
+            platform=spec.platform,
+            target_path="",
+            host=spec.host,
         )
 
     def _record(
@@ -131,7 +177,7 @@ class TaskFactory:
             return vm
         return present_id(vm, self._catalog.rules.successions(spec.platform))
 
-    def _point(self, standby: StandbyId, target_path: str, point: PointId) -> RestorePoint:
+    def find_point(self, standby: StandbyId, target_path: str, point: PointId) -> RestorePoint:
         """Find the point in the catalog, or where the catalog does not know it yet, in the repository."""
         known = self._catalog.points.get(standby, target_path, point)
         if known is not None:
@@ -153,7 +199,7 @@ def stored_task(record: TaskRecord) -> QueuedTask:
 
 
 def _queued(record: TaskRecord, spec: TaskSpec) -> QueuedTask:
-    touches_vm = isinstance(spec, BackupSpec | ConsolidationSpec) or (
+    touches_vm = isinstance(spec, BackupSpec | ConsolidationSpec | MigrationSpec) or (
         isinstance(spec, RestoreSpec) and isinstance(spec.target, OriginalTarget)
     )
     return QueuedTask(
@@ -165,5 +211,28 @@ def _queued(record: TaskRecord, spec: TaskSpec) -> QueuedTask:
             host=record.host,
             priority=record.priority,
             queued_at=record.created_at,
+            counts=not isinstance(spec, InstantStartSpec | InstantStopSpec | ProofSpec),
+            lines=_lines_of(spec),
+            crowd=_crowd_of(spec),
         ),
     )
+
+
+def _lines_of(spec: TaskSpec) -> tuple[str, ...]:
+    """Return the lines that a task stands in.
+
+    That of its recovery, its migration, or the point that it proves; and VMs of a platform start in their order.
+    """
+    if isinstance(spec, ProofSpec):
+        return (f"proof {spec.standby} {spec.target_path} {spec.point}",)
+    if isinstance(spec, MigrationSpec):
+        return (f"migration {spec.migration}",)
+    if not isinstance(spec, InstantSpec):
+        return ()
+    own = f"instant recovery {spec.recovery}"
+    return (own, f"instant start {spec.platform}") if isinstance(spec, InstantStartSpec) else (own,)
+
+
+def _crowd_of(spec: TaskSpec) -> Crowd | None:
+    """Return with which tasks one is in a crowd: proofs of one rule start VMs that hosts have to bear."""
+    return Crowd(f"proofs of {spec.rule}", spec.at_once) if isinstance(spec, ProofSpec) else None

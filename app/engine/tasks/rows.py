@@ -16,12 +16,14 @@ from app.engine.history.speeds import Speeds
 from app.engine.messages import MessageCatalogue
 from app.engine.ports import PlatformStore, StandbyStore
 from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.spec import NewVmTarget, RestoreSpec, TaskSpec
+from app.engine.tasks.spec import InstantStartSpec, NewVmTarget, RestoreSpec, TaskSpec
 from app.engine.tasks.stages import sample_of
 from app.engine.tasks.stored import readable_spec
 
 MOVING: Final = (TaskState.RUNNING, TaskState.VERIFYING)
 """States in which a task moves data."""
+_WITH_TARGETS: Final = frozenset({TaskKind.RESTORE, TaskKind.INSTANT_START})
+"""Kinds of tasks that name the VM that they make."""
 
 
 class TaskRows:
@@ -69,7 +71,7 @@ def task_row(
     record: TaskRecord, samples: Mapping[TaskId, ProgressSample], stopping: Collection[TaskId]
 ) -> TaskRow:
     """Make the row of a task, with live counters where it runs; ``stopping`` are those that were asked to stop."""
-    restore = readable_spec(record) if record.kind is TaskKind.RESTORE else None
+    restore = readable_spec(record) if record.kind in _WITH_TARGETS else None
     return TaskRow(
         id=record.id,
         kind=record.kind,
@@ -96,6 +98,8 @@ def task_row(
 def _target_name(spec: TaskSpec | None) -> str:
     if isinstance(spec, RestoreSpec) and isinstance(spec.target, NewVmTarget):
         return spec.target.placement.name
+    if isinstance(spec, InstantStartSpec):
+        return spec.placement.name
     return ""
 
 

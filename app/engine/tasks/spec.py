@@ -8,8 +8,10 @@ older documents would be read wrongly, or not at all, raises ``VERSION`` there a
 import msgspec
 
 from app.domain.changetracking import ChangeTracking
-from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, VmId
+from app.domain.ids import MigrationId, PlatformId, PointId, RecoveryId, RuleId, StandbyId, VmId
 from app.domain.images import ImageFormat
+from app.domain.instant import FinishWay
+from app.domain.migration import MigrationWork
 from app.domain.states import BackupKind, TransportMode
 from app.domain.vms import VmPlacement
 
@@ -121,4 +123,95 @@ class ConsolidationSpec(_Spec, frozen=True, kw_only=True, tag="consolidation"):
     vm_name: str
 
 
-TaskSpec = BackupSpec | RestoreSpec | VerifySpec | ExportSpec | GarbageSpec | ClosingSpec | ConsolidationSpec
+class RecoverySpec(_Spec, frozen=True, kw_only=True):
+    """What tasks of one instant recovery have in common."""
+
+    target_path: str = ""
+    point: PointId
+    platform: PlatformId
+    recovery: RecoveryId
+    vm_name: str
+    rule: RuleId | None = None
+    rule_name: str = ""
+
+
+class InstantStartSpec(RecoverySpec, frozen=True, kw_only=True, tag="instant_start"):
+    """Runs a VM from its restore point, or again with what it had written."""
+
+    placement: VmPlacement
+    power_on: bool = True
+    address: str = ""
+    """Of this machine; empty: the one that routes to the host."""
+
+
+class InstantStopSpec(RecoverySpec, frozen=True, kw_only=True, tag="instant_stop"):
+    """Takes the VM of an instant recovery from the platform."""
+
+    discard: bool = False
+    """Whether what it wrote is deleted as well."""
+
+
+class InstantFinishSpec(RecoverySpec, frozen=True, kw_only=True, tag="instant_finish"):
+    """Moves the VM of an instant recovery to a datastore of the platform."""
+
+    way: FinishWay
+    datastore: str
+    disk_datastores: tuple[tuple[int, str], ...] = ()
+    power_on: bool = True
+
+
+class InstantKeepSpec(RecoverySpec, frozen=True, kw_only=True, tag="instant_keep"):
+    """Makes a restore point of what the VM of a stopped instant recovery left."""
+
+
+class MigrationSpec(_Spec, frozen=True, kw_only=True, tag="migration"):
+    """Works at the migration of one VM; no standby machine takes part."""
+
+    standby: StandbyId = StandbyId("")
+    platform: PlatformId
+    """Of the source."""
+    vm: VmId
+    vm_name: str
+    migration: MigrationId
+    work: MigrationWork = MigrationWork.COPY
+    host: str = ""
+
+
+class ProofSpec(_Spec, frozen=True, kw_only=True, tag="proof"):
+    """Starts the VM of a restore point without a network, looks at it and takes it away."""
+
+    target_path: str = ""
+    point: PointId
+    platform: PlatformId | None
+    """Where it is started; None: nowhere, only what is on its disks is looked at."""
+    host: str = ""
+    """Id or name; empty: the platform's choice."""
+    address: str = ""
+    """Of this machine; empty: the one that routes to the host."""
+    limit_s: float
+    """How long the guest system may take to come up."""
+    cpus: int
+    memory_mib: int
+    rule: RuleId | None = None
+    at_once: int = 1
+    """How many proofs of the rule run at the same time; of those without a rule, all together."""
+    is_automatic: bool = False
+    """Whether the rule asked for it, so that it counts for the minutes of its day."""
+
+
+InstantSpec = InstantStartSpec | InstantStopSpec | InstantFinishSpec | InstantKeepSpec
+TaskSpec = (
+    BackupSpec
+    | RestoreSpec
+    | VerifySpec
+    | ExportSpec
+    | GarbageSpec
+    | ClosingSpec
+    | ConsolidationSpec
+    | InstantStartSpec
+    | InstantStopSpec
+    | InstantFinishSpec
+    | InstantKeepSpec
+    | MigrationSpec
+    | ProofSpec
+)

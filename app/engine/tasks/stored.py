@@ -1,10 +1,12 @@
 """Writes specifications of tasks for the catalog, and reads those that any version of the program has written."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
+from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.tasks.errors import TaskNotReadable, TaskOfNewerVersion
 from app.engine.tasks.spec import TaskSpec
@@ -15,6 +17,7 @@ VERSION: Final = 1
 _UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError)
 
 Document = dict[str, Any]
+SpecT = TypeVar("SpecT", bound=msgspec.Struct)
 
 
 def encode_spec(spec: TaskSpec) -> str:
@@ -50,6 +53,24 @@ def readable_spec(record: TaskRecord) -> TaskSpec | None:
         return read_spec(record)
     except (TaskNotReadable, TaskOfNewerVersion):
         return None
+
+
+def specs_of(records: Iterable[TaskRecord], wanted: type[SpecT]) -> Iterator[tuple[TaskRecord, SpecT]]:
+    """Yield the tasks of one kind, or of the kinds that derive from it, with what each has to do.
+
+    Those that cannot be read are left out; of tasks of other kinds nothing is read.
+    """
+    kinds = _kinds_of(wanted)
+    for record in records:
+        spec = readable_spec(record) if record.kind in kinds else None
+        if isinstance(spec, wanted):
+            yield record, spec
+
+
+@cache
+def _kinds_of(wanted: type[msgspec.Struct]) -> frozenset[TaskKind]:
+    known: tuple[type[msgspec.Struct], ...] = get_args(TaskSpec)
+    return frozenset(TaskKind(spec.__struct_config__.tag) for spec in known if issubclass(spec, wanted))
 
 
 # --- upgrades -------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ Invariants
   the system leaves log and map alike.
 * After a failed sync nothing is written and nothing called durable until the overlay is opened again. A failed
   write is followed by a sync, which shows whether earlier writes failed as well.
+* Nothing is opened, made or deleted under a path that leads to another folder than at the opening: that is an
+  overlay which is away, not one that is damaged.
 * A segment is deleted after its live grains and the GONE record that names it are durable.
 * The log is shorter than twice what is alive plus some segments (:class:`OverlayLimits`); where the background
   thread does not keep up, writers compact before they write.
@@ -85,6 +87,7 @@ from app.nfs.overlay.errors import (
     OverlayUnavailable,
 )
 from app.nfs.overlay.limits import OverlayLimits
+from app.nfs.overlay.replay import last_sequence
 
 __all__ = [
     "OverlayDamaged",
@@ -95,4 +98,5 @@ __all__ = [
     "OverlayLimits",
     "OverlayMismatch",
     "OverlayUnavailable",
+    "last_sequence",
 ]

@@ -11,7 +11,7 @@ from app.core.positioned import Buffer
 from app.domain.extents import Extent, normalize
 from app.nfs.overlay.base import BaseDisk
 from app.nfs.overlay.compaction import Compactor
-from app.nfs.overlay.errors import OverlayError, OverlayFull, OverlayUnavailable
+from app.nfs.overlay.errors import OverlayError, OverlayFull, OverlayUnavailable, standby_errors
 from app.nfs.overlay.format import GRAIN_BYTES
 from app.nfs.overlay.grainmap import IN_BASE
 from app.nfs.overlay.limits import OverlayLimits
@@ -234,6 +234,37 @@ class OverlayDisk:
         """
         self._check(0, 0)
         self._store.log.sync()
+
+    # --- the standby ---------------------------------------------------------------------------------------------
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing is taken any more until the overlay is opened again."""
+        return self._store.log.has_failed
+
+    @property
+    def durable_sequence(self) -> int:
+        """How many records the log ever had up to the last one that is known to be durable; never fewer later."""
+        return self._store.log.durable
+
+    def check_place(self) -> None:
+        """Make sure that the folder of the overlay is still under its path.
+
+        Raises:
+            OverlayUnavailable: another one is there, or none.
+        """
+        with standby_errors("look for the overlay"):
+            self._store.files.check_place()
+
+    def try_out(self) -> None:
+        """Find out whether writing would succeed, as after a refusal, and change nothing.
+
+        Raises:
+            OverlayFull: the standby has no space.
+            OverlayUnavailable: it refuses, or did before.
+        """
+        self._check(0, 0)
+        self._store.log.try_out()
 
     # --- facts ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.core.durable import is_scratch_of, rename, scratch_path_for, sync_directory, unlink
+from app.core.heldfolder import HeldFolder
 from app.core.positioned import PositionedFile
 from app.core.privatefiles import open_on_standby
 
@@ -21,15 +22,32 @@ LOCK_NAME: Final = "overlay.lock"
 
 
 class OverlayFiles:
-    """Finds, makes, opens and deletes the segments of one overlay; those opened first are closed first."""
+    """Finds, makes, opens and deletes the segments of one overlay; those opened first are closed first.
+
+    Nothing is opened, made or deleted by its name once the path leads to another folder than at the beginning.
+    """
 
     def __init__(self, folder: Path, open_segments: int) -> None:
+        """Take the folder that is there now.
+
+        Raises:
+            OSError: there is none, or the system refused.
+        """
         self.folder = folder
+        self._held = HeldFolder(folder)
         self._most = open_segments
         self._lock = threading.Lock()
         self._open: OrderedDict[int, PositionedFile] = OrderedDict()
         self.known = self._open.get
         """Returns a segment that is open, at the cost of one look into a dictionary."""
+
+    def check_place(self) -> None:
+        """Make sure that the path still leads to the folder of this overlay.
+
+        Raises:
+            OSError: it does not, or the system refused.
+        """
+        self._held.check()
 
     def path(self, number: int) -> Path:
         """Return the path of a segment."""
@@ -69,14 +87,14 @@ class OverlayFiles:
         """Return a segment, opened for reading unless it is open.
 
         Raises:
-            OSError: it cannot be opened; FileNotFoundError when it was deleted meanwhile.
+            OSError: it cannot be opened; FileNotFoundError when it was deleted meanwhile, and only then.
         """
         file = self.known(number)
         if file is None:
             with self._lock:
                 file = self.known(number)
                 if file is None:
-                    file = PositionedFile(open_on_standby(self.path(number), os.O_RDONLY))
+                    file = self._opened(number, os.O_RDONLY)
                     self._keep(number, file)
         return file
 
@@ -86,7 +104,17 @@ class OverlayFiles:
         Raises:
             OSError: it cannot be opened.
         """
-        return PositionedFile(open_on_standby(self.path(number), os.O_RDWR))
+        return self._opened(number, os.O_RDWR)
+
+    def _opened(self, number: int, flags: int) -> PositionedFile:
+        """Open a segment of this overlay: another folder may have one of the same name, or none."""
+        try:
+            file = PositionedFile(open_on_standby(self.path(number), flags))
+        except FileNotFoundError:
+            self._held.check()
+            raise
+        self._held.check()
+        return file
 
     def _keep(self, number: int, file: PositionedFile) -> None:
         self._open[number] = file
@@ -99,6 +127,7 @@ class OverlayFiles:
         Raises:
             OSError: the system refused.
         """
+        self._held.check()
         path = scratch_path_for(self.path(number))
         return path, PositionedFile(open_on_standby(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
 
@@ -108,6 +137,7 @@ class OverlayFiles:
         Raises:
             OSError: the system refused; it may be part of the log all the same.
         """
+        self._held.check()
         rename(scratch, self.path(number))
         sync_directory(self.folder)
         file = self.open_for_writing(number)
@@ -133,6 +163,7 @@ class OverlayFiles:
         Raises:
             OSError: the system refused, or a reader on Windows did not let go for too long.
         """
+        self._held.check()
         with self._lock:
             for number in numbers:
                 self._open.pop(number, None)
@@ -156,9 +187,11 @@ class OverlayFiles:
         Raises:
             OSError: the system refused.
         """
+        self._held.check()
         unlink(self.folder / _SPILL_NAME, missing_ok=True)
 
     def close(self) -> None:
         """Close all segments, each as soon as no read is under way."""
+        self._held.close()
         with self._lock:
             self._open.clear()

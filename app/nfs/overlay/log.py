@@ -101,6 +101,25 @@ class Log:
         """Whether a segment is being written."""
         return self._tail is not None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing is taken any more until the log is opened again."""
+        return self._failure is not None
+
+    @property
+    def durable(self) -> int:
+        """Sequence of the last record that is known to be durable."""
+        return self._durable
+
+    def try_out(self) -> None:
+        """Find out whether the standby would take another segment, and leave nothing of the attempt.
+
+        Raises:
+            OverlayFull, OverlayUnavailable: it would not.
+        """
+        self.refuse_failed()
+        _remove(self._prepare(self.newest + 1, bytes(RECORD_HEADER_BYTES), self._limits.segment_bytes))
+
     def refuse_failed(self) -> None:
         """Make sure that nothing is unknown about what was written.
 

@@ -38,7 +38,8 @@ class OverlayReader:
         plans = [(request, self._positions(request)) for request in requests]
         self._read_base(plans)
         for request, found in plans:
-            self._read_rest(request, found)
+            if any(found):
+                self._read_rest(request, found)
 
     def _positions(self, request: ReadRequest) -> Positions:
         first = request.offset // GRAIN_BYTES
@@ -50,7 +51,11 @@ class OverlayReader:
 
         That is one decoding of what lies together instead of many; what the log has is put over it afterwards.
         """
-        wanted = [(request, parts) for request, found in plans if (parts := _parts_in_base(request, found))]
+        wanted = [
+            (request, parts)
+            for request, found in plans
+            if (parts := _parts_in_base(request, found) if any(found) else [request])
+        ]
         spans = [_joined(request, parts) for request, parts in wanted]
         if not spans:
             return

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from app.nfs.overlay.errors import OverlayDamaged
+from app.nfs.overlay.errors import OverlayDamaged, standby_errors
 from app.nfs.overlay.files import OverlayFiles
 from app.nfs.overlay.format import (
     GRAIN_BYTES,
@@ -69,6 +70,25 @@ def replay(files: OverlayFiles, capacity_bytes: int, table: SegmentTable, grains
         _apply(files, number, table, grains)
     following = newest.header.first_sequence + len(newest.entries) // SUMMARY_ENTRY_BYTES
     return LogStart(newest.header.overlay_id, capacity_bytes, newest.header.number, following)
+
+
+def last_sequence(folder: Path) -> int:
+    """Return the sequence of the last record of a log, 0 where there is none. Writes nothing.
+
+    Raises:
+        OverlayDamaged, OverlayMismatch: the newest segment is not what was stored.
+        OverlayUnavailable: the standby refused.
+    """
+    with standby_errors(f"look at the overlay in {folder}"):
+        files = OverlayFiles(folder, 1)
+        try:
+            numbers = files.numbers()
+            if not numbers:
+                return 0
+            newest = _read_newest(files, numbers[-1])
+            return newest.header.first_sequence + len(newest.entries) // SUMMARY_ENTRY_BYTES - 1
+        finally:
+            files.close()
 
 
 def _read_newest(files: OverlayFiles, number: int) -> _Newest:

@@ -45,15 +45,16 @@ class GrainStore:
         self.writing = threading.Lock()
         self.limits = limits
         self.table = SegmentTable()
-        self.files = OverlayFiles(folder, limits.open_segments)
         self._mapping = threading.Lock()
         self._spill: PositionedFile | None = None
         with standby_errors(f"open the overlay in {folder}"):
             if not folder.is_dir():
                 make_folders_on_standby(folder)
                 sync_directory(folder.parent)
-            self._lock = _lock(folder / LOCK_NAME)
+            self.files = OverlayFiles(folder, limits.open_segments)
+            self._lock: ProcessLock | None = None
             try:
+                self._lock = _lock(folder / LOCK_NAME)
                 self._open(capacity_bytes)
             except BaseException:
                 self._release()
@@ -179,11 +180,11 @@ class GrainStore:
             self._release()
 
     def _release(self) -> None:
-        self.files.close()
         if self._spill is not None:
             self._spill.close()
             with suppress(OSError):  # it is made new at the next opening
                 self.files.delete_spill()
+        self.files.close()
         if self._lock is not None:
             self._lock.release()
 

@@ -30,6 +30,8 @@ _PROOF_BYTES: Final = 32
 _LENGTH_BYTES: Final = 4
 _LONGEST_BYTES: Final = 1 << 20
 _GREETING_S: Final = 5.0
+_MOST_CALLS: Final = 32
+"""At a time; more are turned away."""
 _ANSWER_S: Final = 120.0
 """Opening a large overlay takes a while."""
 _SERVER: Final = b"standfast nfs service"
@@ -67,7 +69,11 @@ class ServiceAway(Exception):
 
 
 class ControlServer:
-    """The serving process's end. Thread: started and closed on one; requests are answered on its own, in order."""
+    """The serving process's end.
+
+    Thread: started and closed on one; each request is answered on a thread of its own, because a standby may be
+    waited for.
+    """
 
     def __init__(self, folder: Path, answer: Callable[[Request], Answer]) -> None:
         self._file = folder / CONTROL_FILE
@@ -75,6 +81,7 @@ class ControlServer:
         self._secret = secrets.token_bytes(_NONCE_BYTES)
         self._listener = socket.create_server((_HOST, 0))
         self._thread = threading.Thread(target=self._run, name="nfs-control", daemon=True)
+        self._room = threading.Semaphore(_MOST_CALLS)
 
     def start(self) -> None:
         """Write where to connect, and take requests from then on.
@@ -102,11 +109,21 @@ class ControlServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
-                try:
-                    self._serve(connection)
-                except (OSError, ValueError, msgspec.MsgspecError) as error:
-                    _log.info("a caller of the NFS service was turned away: %s", error)
+            if not self._room.acquire(blocking=False):
+                connection.close()
+                continue
+            threading.Thread(
+                target=self._serve_one, args=(connection,), name="nfs-control-call", daemon=True
+            ).start()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                self._serve(connection)
+            except (OSError, ValueError, msgspec.MsgspecError) as error:
+                _log.info("a caller of the NFS service was turned away: %s", error)
+            finally:
+                self._room.release()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(_GREETING_S)

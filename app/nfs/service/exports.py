@@ -12,6 +12,7 @@ import msgspec
 from app.core.durable import replace_durably, sync_directory, unlink
 from app.core.privatefiles import make_private_folder
 
+EXPORTS_FOLDER: Final = "exports"
 _FORMAT: Final = 1
 _SUFFIX: Final = ".json"
 _LONGEST_BYTES: Final = 16 << 20
@@ -19,12 +20,17 @@ _SECRET_BYTES: Final = 16
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
+def new_export_id() -> str:
+    """Return an id that nobody has."""
+    return secrets.token_hex(_SECRET_BYTES)
+
+
 class ServedDisk(msgspec.Struct, frozen=True, kw_only=True):
     """A disk of the restore point, and where a host finds it."""
 
     key: int
     path: str
-    """Below the volume, with forward slashes; its folders are made."""
+    """Below the recovery's folder, with forward slashes; its folders are made."""
 
 
 class ServedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +51,11 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """32 digits."""
     name: str
-    """The first part of the path that is mounted: only those know it who may."""
+    """Of the share, which is the path that is mounted: only those know it who may."""
+    place: str
+    """The folder of this recovery in the share."""
+    number: int
+    """What no other recovery of the share ever had; from 1 on."""
     clients: tuple[str, ...]
     """Addresses of those who may use it."""
     address: str
@@ -57,19 +67,21 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Where names, files and overlays are kept, at the standby."""
     disks: tuple[ServedDisk, ...]
+    is_paused: bool = False
+    """Whether nothing of it is open at the moment: its folder is not in the share."""
+    publication: str = msgspec.field(default_factory=new_export_id)
+    """Another one each time the recovery is started: what was seen of an earlier start does not count."""
+    is_begun: bool = False
+    """Whether it was served before, so that what its VM wrote must be there; what was served here is remembered
+    besides."""
     files: tuple[ServedFile, ...] = ()
 
     def __repr__(self) -> str:
         return f"Export(id={self.id!r}, point={self.point!r}, clients={self.clients!r}, name=…)"
 
 
-def new_export_id() -> str:
-    """Return an id that nobody has."""
-    return secrets.token_hex(_SECRET_BYTES)
-
-
 def new_export_name() -> str:
-    """Return 128 random bits as the name of a volume."""
+    """Return 128 random bits as the name of a share."""
     return secrets.token_hex(_SECRET_BYTES)
 
 

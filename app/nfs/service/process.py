@@ -14,16 +14,22 @@ from pathlib import Path
 from typing import Final
 
 from app.core.childprocess import child_flags
+from app.core.nfs3 import NFS_PORT, PORTMAP_PORT
 from app.domain.errors import OperationalError
 from app.domain.reasons import reason_of
+from app.nfs.ports import port_problem
 from app.nfs.service.control import Answer, Request, ServiceAway, ask, keyed
-from app.nfs.service.running import EXPORTS_FOLDER
+from app.nfs.service.exports import EXPORTS_FOLDER, ExportFolder
 
 _log = logging.getLogger(__name__)
 
 _START_S: Final = 20.0
 _PAUSE_S: Final = 0.05
 _WATCH_S: Final = 3.0
+
+_started: dict[Path, list[subprocess.Popen[bytes]]] = {}
+"""Those that this process started, by their folders. They go on without whoever started them; their objects
+are kept here, and whoever stops one takes note of its end."""
 
 
 class NfsServiceDidNotStart(OperationalError):
@@ -37,26 +43,36 @@ class NfsServiceDidNotStart(OperationalError):
 class NfsService:
     """Starts the serving process of a folder and watches over it. Thread: any."""
 
-    def __init__(self, folder: Path, command: Sequence[str], keys: Callable[[], Mapping[str, bytes]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        keys: Callable[[], Mapping[str, bytes]],
+        ports: tuple[int, int] = (NFS_PORT, PORTMAP_PORT),
+    ) -> None:
         """Prepare.
 
         Args:
             folder: of the service: exports, lock, and where to ask it.
             command: starts the process; the folder is added.
             keys: returns the keys of encrypted repositories that are needed, by the ids of the repositories.
+            ports: of NFS and of the port mapper, as the command has them.
         """
+        self._ports = ports
         self._folder = folder
         self._command = [*command, str(folder)]
         self._keys = keys
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started = _started.setdefault(folder, [])
+        self._is_wanted = False
+        """Whether the process is to run: a look asked for it, and no stop since."""
 
     @property
-    def exports(self) -> Path:
-        """Where the files of exports are."""
-        return self._folder / EXPORTS_FOLDER
+    def exports(self) -> ExportFolder:
+        """What is to be served; :meth:`look` has it served."""
+        return ExportFolder(self._folder / EXPORTS_FOLDER)
 
     def look(self) -> Answer:
         """Have what the files say served, by a process that is started where there is none; watch it from now on.
@@ -65,6 +81,7 @@ class NfsService:
             NfsServiceDidNotStart: it does not come up.
         """
         with self._lock:
+            self._is_wanted = True
             answer = self._asked()
             if self._watcher is None and not self._closing.is_set():
                 self._watcher = threading.Thread(target=self._watch, name="nfs-service", daemon=True)
@@ -78,9 +95,14 @@ class NfsService:
         except ServiceAway:
             return None
 
+    def port_problem(self) -> OperationalError | None:
+        """Return what keeps the process from its ports, None when nothing does or it has them."""
+        return None if self.status() is not None else port_problem(*self._ports)
+
     def stop(self) -> None:
         """End the process, where one serves; VMs that run from it stand still until it is started again."""
         with self._lock:
+            self._is_wanted = False
             try:
                 ask(self._folder, Request(stop=True))
             except ServiceAway:
@@ -118,13 +140,16 @@ class NfsService:
     def _watch(self) -> None:
         while not self._closing.wait(_PAUSE_S):
             self._wait_for_end()
-            if not self._closing.is_set() and self.status() is None:
-                _log.error("the NFS service does not answer and is started again")
-                try:
-                    with self._lock:
-                        self._asked()
-                except OperationalError as error:
-                    _log.error("the NFS service could not be started again: %s", error)
+            with self._lock:
+                if not self._closing.is_set() and self._is_wanted and self.status() is None:
+                    self._start_again()
+
+    def _start_again(self) -> None:
+        _log.error("the NFS service does not answer and is started again")
+        try:
+            self._asked()
+        except OperationalError as error:
+            _log.error("the NFS service could not be started again: %s", error)
 
     def _wait_for_end(self) -> None:
         """Return when a process that this engine started has ended, or after a while."""

@@ -8,13 +8,13 @@ from typing import Final
 
 from app.core.nfs3 import NFS_PORT, PORTMAP_PORT
 from app.core.processlock import ProcessLock
+from app.core.wakefulness import Wakefulness
 from app.nfs.service.control import Answer, ControlServer, Request
-from app.nfs.service.exports import ExportFolder
-from app.nfs.service.serving import OpenSource, Serving, ServingState
+from app.nfs.service.opening import OpenSource
+from app.nfs.service.serving import Serving, ServingState
 
 _log = logging.getLogger(__name__)
 
-EXPORTS_FOLDER: Final = "exports"
 LOCK_FILE: Final = "nfs-service.lock"
 _LOOK_S: Final = 2.0
 """How often it is seen whether a disk has failed, and tried again to serve what could not be."""
@@ -38,7 +38,7 @@ def run_service(
     if lock is None:
         return TAKEN
     with lock:
-        serving = Serving(ExportFolder(folder / EXPORTS_FOLDER), open_source, port=port, portmap_port=portmap_port)
+        serving = Serving(folder, open_source, port=port, portmap_port=portmap_port)
         ended = threading.Event()
 
         def answer(request: Request) -> Answer:
@@ -49,16 +49,22 @@ def run_service(
             return Answer(pid=os.getpid(), rows=serving.rows())
 
         control = ControlServer(folder, answer)
+        awake = Wakefulness("VMs run from restore points of this machine")
         try:
+            control.start()  # before a standby is waited for
             serving.look()
-            control.start()
             while not ended.wait(_LOOK_S):
+                (awake.begin if serving.rows() else awake.end)()
+                serving.note_progress()
                 if serving.has_failed():
-                    _log.error("a disk could not be made durable; the service starts again")
+                    _log.error(
+                        "a disk could not be made durable, or is on another mount; the service starts again"
+                    )
                     os._exit(FAILED)
                 if any(row.state is ServingState.FAILED for row in serving.rows()):
                     serving.look()
         finally:
             control.close()
             serving.close()
+            awake.end()
     return STOPPED

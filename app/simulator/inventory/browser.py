@@ -2,8 +2,8 @@
 
 import fnmatch
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pyVmomi import VmomiSupport, vim
@@ -15,6 +15,7 @@ from app.simulator.objects import SimObject
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDatastore, StorageError
 from app.simulator.storage.naming import DATA_SUFFIXES, EXTENT_SUFFIXES
+from app.simulator.storage.places import StoredPath, present_entries
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import World, WorldObject
 
@@ -81,10 +82,9 @@ class DatastoreBrowser(WorldObject):
         def search(_: TaskProgress) -> Any:
             root = datastore.storage.resolve(path)
             below = sorted(entry for entry in root.rglob("*") if entry.is_dir())
-            base = datastore.storage.root
             directories = [
                 path,
-                *(datastore.storage.path(folder.relative_to(base).as_posix()) for folder in below),
+                *(datastore.storage.path(datastore.storage.relative(folder)) for folder in below),
             ]
             results = [_listing(datastore, directory, searchSpec or SearchSpec()) for directory in directories]
             return _RESULTS(results)
@@ -106,13 +106,16 @@ def _listing(datastore: Datastore, path: DatastorePath, spec: SearchSpec) -> _br
         directory = datastore.storage.resolve(path)
     if not directory.is_dir():
         raise vim.fault.FileNotFound(msg=f"File {path} was not found.", file=str(path))
-    files = [info for entry in sorted(directory.iterdir()) for info in _infos(datastore.storage, entry, spec)]
+    files: list[_browser.FileInfo] = []
+    for entry in present_entries(directory):
+        with suppress(FileNotFoundError):  # it was removed meanwhile
+            files.extend(_infos(datastore.storage, entry, spec))
     if spec.sortFoldersFirst:
         files.sort(key=lambda info: not isinstance(info, _browser.FolderInfo))
     return _browser.SearchResults(datastore=datastore.ref, folderPath=str(path), file=files)
 
 
-def _infos(storage: SimDatastore, entry: Path, spec: SearchSpec) -> Iterator[_browser.FileInfo]:
+def _infos(storage: SimDatastore, entry: StoredPath, spec: SearchSpec) -> Iterator[_browser.FileInfo]:
     patterns = spec.matchPattern or ["*"]
     folded = (entry.name.lower(), [pattern.lower() for pattern in patterns])
     name, patterns = folded if spec.searchCaseInsensitive else (entry.name, list(patterns))
@@ -132,7 +135,7 @@ def _infos(storage: SimDatastore, entry: Path, spec: SearchSpec) -> Iterator[_br
     yield kind(**fields)
 
 
-def _kind_of(entry: Path, spec: SearchSpec) -> type[_browser.FileInfo] | None:
+def _kind_of(entry: StoredPath, spec: SearchSpec) -> type[_browser.FileInfo] | None:
     """Without a query every file is listed; a query for disks hides their data files."""
     wanted = tuple(type(query) for query in spec.query)
     if entry.is_dir():
@@ -146,7 +149,7 @@ def _kind_of(entry: Path, spec: SearchSpec) -> type[_browser.FileInfo] | None:
     return None if wanted else _browser.FileInfo
 
 
-def _size_bytes(storage: SimDatastore, entry: Path) -> int:
+def _size_bytes(storage: SimDatastore, entry: StoredPath) -> int:
     """Return the size of a file; a disk's is the space that it takes."""
     if entry.is_dir():
         return 0
@@ -157,7 +160,7 @@ def _size_bytes(storage: SimDatastore, entry: Path) -> int:
         data = entry.with_name(stem + suffix)
         if data.exists():
             try:
-                return storage.booked_bytes(data.relative_to(storage.root).as_posix())
+                return storage.booked_bytes(storage.relative(data))
             except StorageError:
                 return data.stat().st_size
     return entry.stat().st_size

@@ -7,6 +7,7 @@ from pyVmomi import vim
 
 from app.simulator.calls import Call
 from app.simulator.inventory.entity import Entity
+from app.simulator.nas import NasDatastore, Presence
 from app.simulator.objects import SimObject
 from app.simulator.storage import SimDatastore
 from app.simulator.world import World
@@ -26,7 +27,7 @@ def _summary(datastore: "Datastore") -> vim.Datastore.Summary:
         capacity=storage.capacity_bytes,
         freeSpace=storage.free_bytes,
         uncommitted=0,
-        accessible=True,
+        accessible=datastore.presence is Presence.THERE,
         multipleHostAccess=len(datastore.properties["host"]) > 1,
         type=storage.kind,
         maintenanceMode="normal",
@@ -130,17 +131,37 @@ class Datastore(Entity):
         """The datastore's URL."""
         return url_of(self.moid)
 
-    def mount(self, host: SimObject) -> None:
+    @property
+    def presence(self) -> Presence:
+        """Whether the server that keeps it is there."""
+        storage = self.storage
+        return storage.mount.presence if isinstance(storage, NasDatastore) else Presence.THERE
+
+    def show_presence(self) -> None:
+        """Announce that the server that keeps it went away, or came back."""
+        with self.world.lock:
+            mounts = [(mount.key, mount.mountInfo.accessMode) for mount in self.properties["host"]]
+            self.set(host=[self._mounted(key, str(mode)) for key, mode in mounts])
+            self.touch("summary", "info")
+
+    def mount(self, host: SimObject, access_mode: str = "readWrite") -> None:
         """Mount the datastore on a host."""
-        mounted = vim.Datastore.HostMount(
-            key=host.ref,
-            mountInfo=vim.host.MountInfo(
-                path=f"/vmfs/volumes/{self.moid}", accessMode="readWrite", mounted=True, accessible=True
-            ),
-        )
         with self.world.lock:
             others = [mount for mount in self.properties["host"] if mount.key != host.ref]
-            self.set(host=[*others, mounted])
+            self.set(host=[*others, self._mounted(host.ref, access_mode)])
+
+    def _mounted(self, host: vim.HostSystem, access_mode: str) -> vim.Datastore.HostMount:
+        presence = self.presence
+        return vim.Datastore.HostMount(
+            key=host,
+            mountInfo=vim.host.MountInfo(
+                path=f"/vmfs/volumes/{self.moid}",
+                accessMode=access_mode,
+                mounted=True,
+                accessible=presence is Presence.THERE,
+                inaccessibleReason=presence.value or None,
+            ),
+        )
 
     def unmount(self, host: SimObject) -> None:
         """Unmount the datastore from a host."""

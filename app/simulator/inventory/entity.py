@@ -9,6 +9,7 @@ from pyVmomi import vim
 from app.simulator.calls import Call
 from app.simulator.client_session import ClientSession
 from app.simulator.objects import SimObject
+from app.simulator.storage.places import in_a_hurry
 from app.simulator.world import World, WorldObject
 
 MOST_NAME_LENGTH = 80
@@ -62,8 +63,9 @@ class Entity(WorldObject):
         if make is None:
             return None
         if name in self.volatile:
-            return make(self)
-        with self.world.lock:
+            with in_a_hurry():
+                return make(self)
+        with self.world.lock, in_a_hurry():
             if name not in self.properties:
                 self.properties[name] = make(self)
             return self.properties[name]

@@ -1,17 +1,15 @@
 """FileManager and VirtualDiskManager: files and disks that belong to no VM in particular."""
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from app.core.privatefiles import make_private_folder, make_private_folders
 from app.simulator.calls import Call
 from app.simulator.inventory.datastore import Datastore
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.storage.naming import EXTENT_SUFFIXES
+from app.simulator.storage.places import StoredPath, make_folder, make_folders, remove_tree
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import WorldObject
 
@@ -34,7 +32,7 @@ def locate(manager: WorldObject, call: Call, text: str) -> tuple[Datastore, Data
     return datastore, path
 
 
-def _file(datastore: Datastore, path: DatastorePath) -> Path:
+def _file(datastore: Datastore, path: DatastorePath) -> StoredPath:
     with as_vim_faults(str(path)):
         return datastore.storage.resolve(path)
 
@@ -65,8 +63,8 @@ class FileManager(WorldObject):
         directory = _file(datastore, path)
         try:
             if createParentDirectories:
-                make_private_folders(directory.parent)
-            make_private_folder(directory)
+                make_folders(directory.parent)
+            make_folder(directory)
         except FileExistsError as error:
             raise vim.fault.FileAlreadyExists(msg=f"{name} already exists.", file=name) from error
         except FileNotFoundError as error:
@@ -180,14 +178,14 @@ def _copy_file(source: Datastore, path: DatastorePath, target: Datastore, target
 def _delete_tree(datastore: Datastore, path: DatastorePath) -> None:
     """Delete a directory; disks in it are deleted as disks, so that no client finds them half gone."""
     disks = datastore.world.disks
-    root, directory = datastore.storage.root, _file(datastore, path)
+    directory = _file(datastore, path)
     while below := [leaf for leaf in disks.open_disks() if _is_below(leaf.path, path) and not leaf.children]:
         for disk in below:
             with as_vim_faults(str(disk.path)):
                 disks.delete(disk.path)
     for file in [entry for entry in directory.rglob("*") if entry.is_file()]:
-        datastore.storage.delete_file(file.relative_to(root).as_posix())
-    shutil.rmtree(directory)
+        datastore.storage.delete_file(datastore.storage.relative(file))
+    remove_tree(directory)
 
 
 class VirtualDiskManager(WorldObject):

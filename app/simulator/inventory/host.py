@@ -111,6 +111,7 @@ def _config(host: "HostSystem") -> vim.host.ConfigInfo:
         datastoreCapabilities=datastore_capabilities(),
         lockdownMode="lockdownDisabled",
         virtualNicManagerInfo=vim.host.VirtualNicManagerInfo(netConfig=_nic_uses(host)),
+        network=vim.host.NetworkInfo(vnic=[use.candidateVnic[0] for use in _nic_uses(host)]),
     )
 
 
@@ -151,14 +152,14 @@ def datastore_capabilities() -> vim.host.DatastoreSystem.Capabilities:
     )
 
 
-def _capability(_: "HostSystem") -> vim.host.Capability:
+def _capability(host: "HostSystem") -> vim.host.Capability:
     return vim.host.Capability(
         vmotionSupported=True,
         nfsSupported=True,
         iscsiSupported=True,
         sanSupported=True,
         maintenanceModeSupported=True,
-        storageVMotionSupported=True,
+        storageVMotionSupported=host.world.spec.license.moves_storage_live,
         cloneFromSnapshotSupported=True,
         deltaDiskBackingsSupported=True,
         backgroundSnapshotsSupported=True,

@@ -18,6 +18,8 @@ from app.simulator.soap.reply import fault_envelope, fetch_envelope, result_enve
 from app.simulator.soap.request import Request, read_request
 from app.simulator.soap.serializer import Serializer, serializer_for
 from app.simulator.spec import License
+from app.simulator.storage import StorageError
+from app.simulator.vm.storage_faults import vim_fault
 from app.simulator.world import World
 
 _log = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class Dispatcher:
                 return Reply(200, content, fresh)
             except vmodl.MethodFault as fault:
                 return Reply(500, self._fault(fault, serializer), fresh)
+            except StorageError as failed:
+                return Reply(500, self._fault(vim_fault(failed), serializer), fresh)
             except Exception as bug:  # noqa: BLE001 - a bug of ours must become an answer, not a dead connection
                 _log.exception("a call failed")
                 failure = vmodl.fault.SystemError(

@@ -1,8 +1,8 @@
 """Simulated datastores and virtual disks: real directories with real files that outside tools can read.
 
-What lives here: :class:`SimDatastore` (a directory with a capacity), :class:`DiskStore` (creates, opens, moves,
-copies, deletes by path), :class:`SimDisk` (one disk of a chain; ``chains.py`` branches and merges it),
-:class:`ChangeTracking` (CBT).
+What lives here: :class:`SimDatastore` (a directory with a capacity, on this machine or, as ``places.py`` says, on
+an NFS server), :class:`DiskStore` (creates, opens, moves, copies, deletes by path), :class:`SimDisk` (one disk of
+a chain; ``chains.py`` branches and merges it), :class:`ChangeTracking` (CBT).
 
 Files of a disk ``x``:
 
@@ -26,6 +26,7 @@ from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
     DatastoreFull,
+    DatastoreLost,
     DatastoreNotFound,
     DiskClosed,
     DiskCorrupt,
@@ -40,6 +41,7 @@ from app.simulator.storage.errors import (
     StorageError,
 )
 from app.simulator.storage.grains import GRAIN_BYTES
+from app.simulator.storage.moving import DiskMove
 from app.simulator.storage.pins import Door
 from app.simulator.storage.segments import Segment, read_segments
 from app.simulator.storage.store import DiskStore
@@ -51,6 +53,7 @@ __all__ = [
     "ChangeIdUnknown",
     "ChangeTracking",
     "DatastoreFull",
+    "DatastoreLost",
     "DatastoreNotFound",
     "DatastorePath",
     "DiskClosed",
@@ -59,6 +62,7 @@ __all__ = [
     "DiskForbidden",
     "DiskFrozen",
     "DiskInUse",
+    "DiskMove",
     "DiskNotFound",
     "DiskStore",
     "DiskTooLarge",

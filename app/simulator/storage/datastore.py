@@ -1,16 +1,15 @@
 """Datastores: directories that hold the files of VMs, with a capacity that can run out."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.core.privatefiles import make_private_folders, write_private
-from app.simulator.storage.errors import DatastoreFull, InvalidDatastorePath, StorageError
-from app.simulator.storage.sparse import allocated_bytes
+from app.simulator.storage.errors import InvalidDatastorePath, StorageError
+from app.simulator.storage.places import StoredPath, allocated_bytes, make_folders, write_bytes
+from app.simulator.storage.space import BookedSpace, Space
 
 DatastoreKind = Literal["VMFS", "NFS", "vsan"]
 
@@ -78,7 +77,7 @@ class SimDatastore:
     """A datastore: a directory with a name, a kind and a capacity.
 
     Space is booked, not measured: disks book whole capacities (thick) or grains (thin, deltas) before they write,
-    other files their length.
+    other files their length. A directory on a server has the server's space, which is measured.
 
     Thread: any.
     """
@@ -86,11 +85,12 @@ class SimDatastore:
     def __init__(
         self,
         name: str,
-        root: Path,
-        capacity_bytes: int,
+        root: StoredPath,
+        capacity_bytes: int = 0,
         kind: DatastoreKind = "VMFS",
         *,
         is_full: Callable[[], bool] | None = None,
+        space: Space | None = None,
     ) -> None:
         """Open the directory, creating it when it is missing.
 
@@ -100,29 +100,39 @@ class SimDatastore:
             capacity_bytes: what can be booked in all.
             kind: what the API says of it.
             is_full: asked before each booking; True refuses it (the fault script's full datastore).
+            space: that of a directory on a server, which is there already.
         """
         self.name = name
         self.root = root
-        self.capacity_bytes = capacity_bytes
         self.kind: DatastoreKind = kind
-        self._is_full = is_full
-        self._lock = threading.Lock()
-        make_private_folders(root)
-        self._resolved_root = root.resolve()
-        self._booked = {
-            file.relative_to(root).as_posix(): allocated_bytes(file) for file in root.rglob("*") if file.is_file()
-        }
-        self._used = sum(self._booked.values())
+        self._resolved_root: Path | None = None
+        if isinstance(root, Path):
+            make_folders(root)
+            self._resolved_root = root.resolve()
+        self._space = space or BookedSpace(name, capacity_bytes, self._taken(), is_full)
+
+    def _taken(self) -> dict[str, int]:
+        return {self.relative(file): allocated_bytes(file) for file in self.root.rglob("*") if file.is_file()}
+
+    @property
+    def capacity_bytes(self) -> int:
+        """What can be booked in all."""
+        return self._space.capacity_bytes
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is a folder of this machine, not of a server."""
+        return isinstance(self.root, Path)
 
     @property
     def used_bytes(self) -> int:
         """Booked space."""
-        return self._used
+        return self._space.used_bytes
 
     @property
     def free_bytes(self) -> int:
         """Space that can still be booked."""
-        return 0 if self._is_full is not None and self._is_full() else max(0, self.capacity_bytes - self._used)
+        return self._space.free_bytes
 
     def path(self, relative: str) -> DatastorePath:
         """Return a path on this datastore.
@@ -132,8 +142,8 @@ class SimDatastore:
         """
         return DatastorePath.of(self.name, relative)
 
-    def resolve(self, path: DatastorePath | str) -> Path:
-        """Return the file on this machine for a path on this datastore, which need not exist.
+    def resolve(self, path: DatastorePath | str) -> StoredPath:
+        """Return where a path on this datastore is, whether there is something or not.
 
         Raises:
             InvalidDatastorePath: it is of another datastore, or leads out of this one.
@@ -142,9 +152,18 @@ class SimDatastore:
         if path.datastore != self.name:
             raise InvalidDatastorePath(f"{path} is not on [{self.name}]")
         file = self.root / path.relative
-        if not file.resolve().is_relative_to(self._resolved_root):
+        if (
+            isinstance(file, Path)
+            and self._resolved_root is not None
+            and not file.resolve().is_relative_to(self._resolved_root)
+        ):
             raise InvalidDatastorePath(f"{path} leads out of the datastore")
         return file
+
+    def relative(self, file: StoredPath) -> str:
+        """Return the path inside the datastore of a file below its root."""
+        root = self.root.as_posix().rstrip("/")
+        return file.as_posix().removeprefix(root).lstrip("/")
 
     def book(self, relative: str, more_bytes: int) -> None:
         """Book more space for a file, or with a negative number give some back.
@@ -152,23 +171,15 @@ class SimDatastore:
         Raises:
             DatastoreFull: there is not that much left.
         """
-        with self._lock:
-            full = self._is_full is not None and self._is_full()
-            if more_bytes > 0 and (full or self._used + more_bytes > self.capacity_bytes):
-                raise DatastoreFull(self.name, more_bytes)
-            self._booked[relative] = self._booked.get(relative, 0) + more_bytes
-            self._used += more_bytes
+        self._space.book(relative, more_bytes)
 
     def set_booking(self, relative: str, size_bytes: int) -> None:
         """Correct what a file that exists has booked, whatever the capacity."""
-        with self._lock:
-            self._used += size_bytes - self._booked.get(relative, 0)
-            self._booked[relative] = size_bytes
+        self._space.set_booking(relative, size_bytes)
 
     def release(self, relative: str) -> None:
         """Release all space of a file."""
-        with self._lock:
-            self._used -= self._booked.pop(relative, 0)
+        self._space.release(relative)
 
     @contextmanager
     def giving_back(self, relative: str) -> Iterator[None]:
@@ -181,8 +192,7 @@ class SimDatastore:
 
     def booked_bytes(self, relative: str) -> int:
         """Return the space that one file has booked."""
-        with self._lock:
-            return self._booked.get(relative, 0)
+        return self._space.booked_bytes(relative)
 
     def write_file(self, relative: str, data: bytes) -> None:
         """Create or replace a small file, with its directories.
@@ -193,8 +203,8 @@ class SimDatastore:
         """
         file = self.resolve(self.path(relative))
         self.book(relative, len(data) - self.booked_bytes(relative))
-        make_private_folders(file.parent)
-        write_private(file, data)
+        make_folders(file.parent)
+        write_bytes(file, data)
 
     def delete_file(self, relative: str) -> None:
         """Delete a file; one that is not there is fine.

@@ -16,7 +16,7 @@ from app.domain.extents import Extent, intersect
 from app.simulator.storage.descriptor import SECTOR_BYTES, DeltaKind, Geometry
 from app.simulator.storage.errors import DiskCorrupt
 from app.simulator.storage.grains import GRAIN_BYTES, GrainSet, grain_count, runs
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.places import StoredFile
 
 _LARGEST_COWD_BYTES: Final = 2_000 << 30
 
@@ -30,11 +30,11 @@ class DeltaFormat(Protocol):
     data_offset: int
     """Where the data of byte 0 of the disk are."""
 
-    def begin(self, file: SparseFile) -> None:
+    def begin(self, file: StoredFile) -> None:
         """Write the headers of a delta that holds nothing."""
         ...
 
-    def check(self, file: SparseFile) -> None:
+    def check(self, file: StoredFile) -> None:
         """Look at the headers.
 
         Raises:
@@ -42,11 +42,11 @@ class DeltaFormat(Protocol):
         """
         ...
 
-    def mark(self, file: SparseFile, first_grain: int, end_grain: int) -> None:
+    def mark(self, file: StoredFile, first_grain: int, end_grain: int) -> None:
         """Write that the delta holds these grains."""
         ...
 
-    def held(self, file: SparseFile) -> GrainSet:
+    def held(self, file: StoredFile) -> GrainSet:
         """Read which grains the delta holds."""
         ...
 
@@ -82,7 +82,7 @@ class CowdFormat:
         tables_bytes = self._n_tables * self._ENTRIES_PER_TABLE * self._ENTRY_BYTES
         self.data_offset = _whole(self._tables_offset + tables_bytes, GRAIN_BYTES)
 
-    def begin(self, file: SparseFile) -> None:
+    def begin(self, file: StoredFile) -> None:
         """Do :meth:`DeltaFormat.begin`."""
         geometry = Geometry.of(self._capacity)
         header = self._HEADER.pack(
@@ -103,19 +103,19 @@ class CowdFormat:
         tables = self._tables_offset + np.arange(self._n_tables, dtype=np.int64) * table_bytes
         file.write(self._DIRECTORY_OFFSET, (tables // SECTOR_BYTES).astype("<u4").tobytes())
 
-    def check(self, file: SparseFile) -> None:
+    def check(self, file: StoredFile) -> None:
         """Do :meth:`DeltaFormat.check`."""
         magic, _, _, sectors, grain_sectors, *_ = self._HEADER.unpack(file.read(0, self._HEADER.size))
         if (magic, sectors, grain_sectors) != (self._MAGIC, self._capacity // SECTOR_BYTES, _GRAIN_SECTORS):
             raise DiskCorrupt(f"{file.path.name} is not a delta of {self._capacity} bytes")
 
-    def mark(self, file: SparseFile, first_grain: int, end_grain: int) -> None:
+    def mark(self, file: StoredFile, first_grain: int, end_grain: int) -> None:
         """Do :meth:`DeltaFormat.mark`."""
         first_sector = self.data_offset // SECTOR_BYTES
         places = first_sector + np.arange(first_grain, end_grain, dtype=np.int64) * _GRAIN_SECTORS
         file.write(self._tables_offset + first_grain * self._ENTRY_BYTES, places.astype("<u4").tobytes())
 
-    def held(self, file: SparseFile) -> GrainSet:
+    def held(self, file: StoredFile) -> GrainSet:
         """Do :meth:`DeltaFormat.held`."""
         tables = Extent(self._tables_offset, self._n_grains * self._ENTRY_BYTES)
         return _held(file, tables, self._ENTRY_BYTES, 1)
@@ -153,7 +153,7 @@ class SeSparseFormat:
         self._free_offset = self._tables_offset + self._n_tables * self._table_bytes
         self.data_offset = _whole(self._free_offset + 2 * SECTOR_BYTES, GRAIN_BYTES)
 
-    def begin(self, file: SparseFile) -> None:
+    def begin(self, file: StoredFile) -> None:
         """Do :meth:`DeltaFormat.begin`."""
         fields = [
             self._MAGIC,
@@ -173,13 +173,13 @@ class SeSparseFormat:
         file.write(0, self._FIELDS.pack(*fields))
         file.write(self._VOLATILE_SECTOR * SECTOR_BYTES, self._VOLATILE.pack(self._VOLATILE_MAGIC, 0, 0, 0))
 
-    def check(self, file: SparseFile) -> None:
+    def check(self, file: StoredFile) -> None:
         """Do :meth:`DeltaFormat.check`."""
         fields = self._FIELDS.unpack(file.read(0, self._FIELDS.size))
         if fields[:3] != (self._MAGIC, self._VERSION, self._capacity // SECTOR_BYTES):
             raise DiskCorrupt(f"{file.path.name} is not a delta of {self._capacity} bytes")
 
-    def mark(self, file: SparseFile, first_grain: int, end_grain: int) -> None:
+    def mark(self, file: StoredFile, first_grain: int, end_grain: int) -> None:
         """Do :meth:`DeltaFormat.mark`."""
         first, end = first_grain * self._PER_GRAIN, end_grain * self._PER_GRAIN
         numbers = np.arange(first, end, dtype=np.uint64)
@@ -190,7 +190,7 @@ class SeSparseFormat:
         tables = np.arange(first_table, end_table, dtype=np.uint64) | np.uint64(self._TABLE_IN_USE)
         file.write(self._directory_offset + first_table * self._ENTRY_BYTES, tables.astype("<u8").tobytes())
 
-    def held(self, file: SparseFile) -> GrainSet:
+    def held(self, file: StoredFile) -> GrainSet:
         """Do :meth:`DeltaFormat.held`."""
         tables = Extent(self._tables_offset, self._n_grains * self._PER_GRAIN * self._ENTRY_BYTES)
         return _held(file, tables, self._ENTRY_BYTES, self._PER_GRAIN)
@@ -200,7 +200,7 @@ def _whole(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
-def _held(file: SparseFile, tables: Extent, entry_bytes: int, per_grain: int) -> GrainSet:
+def _held(file: StoredFile, tables: Extent, entry_bytes: int, per_grain: int) -> GrainSet:
     """Read the entries of the tables, where the file has any: of each grain the first says whether it is held."""
     grains = GrainSet()
     group_bytes = entry_bytes * per_grain

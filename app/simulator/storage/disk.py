@@ -9,9 +9,10 @@ from app.domain.extents import Extent
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
 from app.simulator.storage.errors import ChangeIdUnknown, DiskClosed, DiskFrozen, DiskInUse
-from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_span, runs
+from app.simulator.storage.grains import GRAIN_BYTES, GrainSet, Mask, grain_span, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
 from app.simulator.storage.pins import Door, Family, Pins
+from app.simulator.storage.places import copy_range
 from app.simulator.storage.segments import Segment, joined, read_segments
 from app.simulator.storage.sparse import SparseFile
 from app.simulator.storage.tracking import ChangeTracking
@@ -25,27 +26,21 @@ class ChainWork(Protocol):
 
     def branch(self, parent: "SimDisk", path: DatastorePath | str) -> "SimDisk":
         """Do :meth:`SimDisk.branch`."""
-        ...
 
     def merge(self, child: "SimDisk", *, wait_s: float) -> "SimDisk":
         """Do :meth:`SimDisk.merge_into_parent`."""
-        ...
 
     def enable_tracking(self, disk: "SimDisk") -> ChangeTracking:
         """Do :meth:`SimDisk.enable_tracking`."""
-        ...
 
     def disable_tracking(self, disk: "SimDisk") -> None:
         """Do :meth:`SimDisk.disable_tracking`."""
-        ...
 
     def extend(self, disk: "SimDisk", capacity_bytes: int) -> None:
         """Do :meth:`SimDisk.extend`."""
-        ...
 
     def close_disk(self, disk: "SimDisk") -> None:
         """Do :meth:`SimDisk.close`."""
-        ...
 
 
 class SimDisk:
@@ -86,6 +81,8 @@ class SimDisk:
         self.children: list[SimDisk] = []
         self.diverged = False
         """True once it was written or marked since it was branched off its parent."""
+        self.written: GrainSet | None = None
+        """What was written since somebody began to note it, who is moving the disk."""
         self.is_open = True
         """False once it was closed, merged or deleted."""
         self._chains = chains
@@ -240,6 +237,8 @@ class SimDisk:
                 self.layer.hold(first, end)
             if self.tracking is not None:
                 self.tracking.note(offset, n_bytes)
+            if self.written is not None:
+                self.written.add(first, end)
             self.diverged = True
 
     def allocated_areas(self) -> list[Extent]:
@@ -283,7 +282,7 @@ class SimDisk:
             for area in self.allocated_areas():
                 position = area.start
                 for segment in self.segments(area.start, area.length_bytes):
-                    segment.file.copy_to(segment.file_offset, file, position, segment.length_bytes)
+                    copy_range(segment.file, segment.file_offset, file, position, segment.length_bytes)
                     position += segment.length_bytes
 
     # ---- change tracking -------------------------------------------------------------------------------
@@ -353,8 +352,7 @@ class SimDisk:
             DiskInUse: one still is.
         """
         if not self.family.unpinned.wait_for(lambda: not any(disk.is_pinned for disk in disks), wait_s):
-            busy = next(disk for disk in disks if disk.is_pinned)
-            raise DiskInUse(f"{busy.path} is open")
+            raise DiskInUse(f"{next(disk.path for disk in disks if disk.is_pinned)} is open")
 
     def chain(self) -> list["SimDisk"]:
         """Return this disk and its parents, from top to bottom."""

@@ -38,6 +38,10 @@ class DatastoreFull(StorageError):
         self.needed_bytes = needed_bytes
 
 
+class DatastoreLost(StorageError, OSError):
+    """The server that keeps the datastore does not answer, or does not know the file any more."""
+
+
 class DiskTooLarge(StorageError):
     """The file system below the datastore holds no file of this size."""
 

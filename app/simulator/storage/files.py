@@ -1,9 +1,11 @@
 """The files that a disk is made of: found, opened, and copied into each other."""
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
@@ -11,9 +13,11 @@ from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import DiskCorrupt, DiskNotFound, StorageError
 from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
+from app.simulator.storage.places import StoredPath, copy_range
 from app.simulator.storage.tracking import ChangeTracking
 
 _DESCRIPTOR_LIMIT_BYTES = 64 << 10
+_VOLUMES: Final = "/vmfs/volumes/"
 
 
 def read_descriptor(datastore: SimDatastore, path: DatastorePath) -> Descriptor:
@@ -34,16 +38,37 @@ def read_descriptor(datastore: SimDatastore, path: DatastorePath) -> Descriptor:
         raise DiskCorrupt(f"{path} is not a descriptor") from error
 
 
-def parent_path(datastores: Mapping[str, SimDatastore], child_file: Path, hint: str) -> DatastorePath:
+def parent_hint(disk: SimDisk, parent: SimDisk) -> str:
+    """Return how the descriptor of a disk names its parent: seen from its own folder, as outside tools need it.
+
+    Between this machine's disk and a server there is no such way, and the name is the one that hosts have for it.
+    """
+    if disk.datastore is parent.datastore:
+        return posixpath.relpath(parent.path.relative, disk.path.directory or ".")
+    own, below = disk.datastore.resolve(disk.path), parent.datastore.resolve(parent.path)
+    if isinstance(own, Path) and isinstance(below, Path):
+        return os.path.relpath(below, own.parent).replace(os.sep, posixpath.sep)
+    return f"{_VOLUMES}{parent.datastore.name}/{parent.path.relative}"
+
+
+def parent_path(datastores: Mapping[str, SimDatastore], child: DatastorePath, hint: str) -> DatastorePath:
     """Return the path of a disk's parent, from the hint in its descriptor.
 
     Raises:
         DiskCorrupt: it is on no datastore.
     """
-    parent_file = Path(os.path.normpath(child_file.parent / hint))
-    for datastore in datastores.values():
-        if parent_file.is_relative_to(datastore.root):
-            return datastore.path(parent_file.relative_to(datastore.root).as_posix())
+    own = datastores[child.datastore]
+    if hint.startswith(_VOLUMES):
+        name, _, relative = hint.removeprefix(_VOLUMES).partition("/")
+        return DatastorePath.of(name, relative)
+    inside = posixpath.normpath(posixpath.join(child.directory, hint))
+    if not posixpath.isabs(inside) and not inside.startswith(".."):
+        return own.path(inside)
+    if isinstance(own.root, Path):
+        parent_file = Path(os.path.normpath(own.root / child.directory / hint))
+        for datastore in datastores.values():
+            if isinstance(datastore.root, Path) and parent_file.is_relative_to(datastore.root):
+                return datastore.path(parent_file.relative_to(datastore.root).as_posix())
     raise DiskCorrupt(f"the parent {hint} is outside of every datastore")
 
 
@@ -69,7 +94,7 @@ def open_files(
         raise DiskCorrupt(f"the change tracking of {path} cannot be read: {error}") from error
 
 
-def _open_layer(data: Path, descriptor: Descriptor) -> FlatLayer | DeltaLayer:
+def _open_layer(data: StoredPath, descriptor: Descriptor) -> FlatLayer | DeltaLayer:
     kind = FlatLayer if descriptor.delta is None else DeltaLayer
     return kind.open(data, descriptor.capacity_bytes)
 
@@ -101,7 +126,11 @@ def copy_held(child: SimDisk, parent: SimDisk) -> None:
     for start, stop in child.layer.held.spans():
         offset = start * GRAIN_BYTES
         length = min(stop * GRAIN_BYTES, child.capacity_bytes) - offset
-        child.layer.file.copy_to(
-            child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
+        copy_range(
+            child.layer.file,
+            child.layer.data_offset + offset,
+            parent.layer.file,
+            parent.layer.data_offset + offset,
+            length,
         )
         parent.layer.hold(start, stop)

@@ -47,8 +47,14 @@ def mask_extents(mask: Mask, capacity_bytes: int, first_grain: int = 0) -> list[
     return extents
 
 
+_FULL: Mask = np.ones(_GRAINS_PER_PAGE, dtype=np.bool_)
+_FULL.flags.writeable = False
+
+
 class GrainSet:
     """A set of grains of one disk; it takes memory for where grains are, not for the size of the disk.
+
+    Pages that were added whole are one and the same.
 
     Thread: guarded by its owner.
     """
@@ -60,9 +66,12 @@ class GrainSet:
         """Add the grains from ``first`` to before ``end``."""
         for number, left, right in _by_page(first, end):
             page = self._pages.get(number)
-            if page is None:
+            if right - left == _GRAINS_PER_PAGE:
+                page = self._pages[number] = _FULL
+            elif page is None:
                 page = self._pages[number] = np.zeros(_GRAINS_PER_PAGE, dtype=np.bool_)
-            page[left:right] = True
+            if page is not _FULL:
+                page[left:right] = True
 
     def mask(self, first: int, end: int) -> Mask:
         """Return for each grain of a short range whether it is in the set; the array is the caller's."""
@@ -95,18 +104,26 @@ class GrainSet:
 
     def __or__(self, other: "GrainSet") -> "GrainSet":
         joined = GrainSet()
-        joined._pages = {number: page.copy() for number, page in self._pages.items()}
+        joined._pages = {number: _own(page) for number, page in self._pages.items()}
         for number, page in other._pages.items():
             mine = joined._pages.get(number)
-            joined._pages[number] = page.copy() if mine is None else mine | page
+            if mine is None or page is _FULL:
+                joined._pages[number] = _own(page)
+            elif mine is not _FULL:
+                joined._pages[number] = mine | page
         return joined
 
     def __sub__(self, other: "GrainSet") -> "GrainSet":
         rest = GrainSet()
         for number, page in self._pages.items():
             theirs = other._pages.get(number)
-            rest._pages[number] = page.copy() if theirs is None else page & ~theirs
+            rest._pages[number] = _own(page) if theirs is None else page & ~theirs
         return rest
+
+
+def _own(page: Mask) -> Mask:
+    """Return a page that may be changed apart from this one; the whole one never is."""
+    return page if page is _FULL else page.copy()
 
 
 def _by_page(first: int, end: int) -> Iterator[tuple[int, int, int]]:

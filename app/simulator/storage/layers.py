@@ -5,12 +5,10 @@ that holds such files (xfs, tmpfs; not ext4). A delta is a copy-on-write disk as
 was written survives the death of the process as file data do.
 """
 
-from pathlib import Path
-
 from app.simulator.storage.deltas import DeltaFormat, delta_format
 from app.simulator.storage.errors import DiskCorrupt
 from app.simulator.storage.grains import GrainSet, grain_span
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.places import StoredFile, StoredPath, open_file
 
 
 class FlatLayer:
@@ -23,30 +21,30 @@ class FlatLayer:
 
     data_offset = 0
 
-    def __init__(self, file: SparseFile) -> None:
+    def __init__(self, file: StoredFile) -> None:
         self.file = file
         self.held = GrainSet()
         for extent in file.data_ranges():
             self.held.add(*grain_span(extent.start, extent.length_bytes))
 
     @classmethod
-    def create(cls, path: Path, capacity_bytes: int) -> "FlatLayer":
+    def create(cls, path: StoredPath, capacity_bytes: int) -> "FlatLayer":
         """Create an empty file.
 
         Raises:
             FileExistsError: it is there already.
             DiskTooLarge: the file system holds no file of this size.
         """
-        return cls(SparseFile(path, create_bytes=capacity_bytes))
+        return cls(open_file(path, create_bytes=capacity_bytes))
 
     @classmethod
-    def open(cls, path: Path, capacity_bytes: int) -> "FlatLayer":
+    def open(cls, path: StoredPath, capacity_bytes: int) -> "FlatLayer":
         """Open an existing file.
 
         Raises:
             DiskCorrupt: its size is not the disk's.
         """
-        file = SparseFile(path)
+        file = open_file(path)
         if file.size_bytes() != capacity_bytes:
             file.close()
             raise DiskCorrupt(f"{path.name} is not {capacity_bytes} bytes long")
@@ -73,14 +71,14 @@ class DeltaLayer:
         held: which grains it holds.
     """
 
-    def __init__(self, file: SparseFile, form: DeltaFormat) -> None:
+    def __init__(self, file: StoredFile, form: DeltaFormat) -> None:
         self.file = file
         self._format = form
         self.data_offset = form.data_offset
         self.held = form.held(file)
 
     @classmethod
-    def create(cls, path: Path, capacity_bytes: int) -> "DeltaLayer":
+    def create(cls, path: StoredPath, capacity_bytes: int) -> "DeltaLayer":
         """Create a delta that holds nothing.
 
         Raises:
@@ -88,18 +86,18 @@ class DeltaLayer:
             DiskTooLarge: the file system holds no file of this size.
         """
         form = delta_format(capacity_bytes)
-        file = SparseFile(path, create_bytes=form.data_offset + capacity_bytes)
+        file = open_file(path, create_bytes=form.data_offset + capacity_bytes)
         form.begin(file)
         return cls(file, form)
 
     @classmethod
-    def open(cls, path: Path, capacity_bytes: int) -> "DeltaLayer":
+    def open(cls, path: StoredPath, capacity_bytes: int) -> "DeltaLayer":
         """Open an existing delta.
 
         Raises:
             DiskCorrupt: it is not a delta of a disk of this size.
         """
-        file, form = SparseFile(path), delta_format(capacity_bytes)
+        file, form = open_file(path), delta_format(capacity_bytes)
         try:
             form.check(file)
         except DiskCorrupt:

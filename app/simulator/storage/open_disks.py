@@ -1,15 +1,14 @@
 """Keeps each disk of a set of datastores open only once, and its files as its descriptor says."""
 
-import os
-import posixpath
 import threading
 from collections.abc import Mapping
 
-from app.core.privatefiles import make_private_folders
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import DatastoreFull, DatastoreNotFound, DiskExists
+from app.simulator.storage.files import parent_hint
 from app.simulator.storage.naming import DiskNames
+from app.simulator.storage.places import make_folders
 
 
 class OpenDisks:
@@ -53,7 +52,7 @@ class OpenDisks:
             file = datastore.resolve(path)
             if file.exists():
                 raise DiskExists(f"{path} exists")
-            make_private_folders(file.parent)
+            make_folders(file.parent)
 
     def save_new(self, disk: SimDisk) -> None:
         """Write the descriptor of a new disk, which is open from now on.
@@ -76,9 +75,7 @@ class OpenDisks:
             DatastoreFull: it does not fit.
         """
         if disk.parent is not None:
-            own, below = disk.datastore.resolve(disk.path), disk.parent.datastore.resolve(disk.parent.path)
-            relative = os.path.relpath(below, own.parent)
-            disk.descriptor.parent_hint = relative.replace(os.sep, posixpath.sep)
+            disk.descriptor.parent_hint = parent_hint(disk, disk.parent)
             disk.descriptor.parent_cid = disk.parent.descriptor.cid
         disk.datastore.write_file(disk.path.relative, disk.descriptor.format().encode("utf-8"))
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.places import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A range of a disk that is in one piece in one file."""
 
-    file: SparseFile
+    file: StoredFile
     file_offset: int
     length_bytes: int
 

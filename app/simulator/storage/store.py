@@ -10,9 +10,10 @@ from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import DiskCorrupt, DiskFrozen, StorageError
 from app.simulator.storage.grains import GRAIN_BYTES
 from app.simulator.storage.layers import FlatLayer
+from app.simulator.storage.moving import DiskMove
 from app.simulator.storage.naming import DiskNames, extent_name, tracking_name
 from app.simulator.storage.open_disks import OpenDisks
-from app.simulator.storage.sparse import move_file
+from app.simulator.storage.places import move_file
 
 _LARGEST_BYTES = 62 << 40
 """What vSphere allows."""
@@ -156,6 +157,18 @@ class DiskStore:
                 self._disks.save_descriptor(child)
             return disk
 
+    def begin_move(
+        self, source: DatastorePath | str, target: DatastorePath | str, *, thin: bool | None = None
+    ) -> DiskMove:
+        """Begin to move a disk that is written meanwhile.
+
+        Raises:
+            DiskNotFound: there is no disk at the source.
+            DiskExists, DatastoreFull: as :class:`DiskMove` says.
+        """
+        place, _ = self._disks.place(target)
+        return DiskMove(self._disks, self.open(source), place, thin=thin)
+
     def copy(self, source: DatastorePath | str, target: DatastorePath | str, *, thin: bool = True) -> SimDisk:
         """Copy the chain as a disk sees it into a new flat disk.
 
@@ -188,19 +201,21 @@ class DiskStore:
         with self._disks.lock:
             return next((disk for disk in self._disks.by_path.values() if path in disk.files), None)
 
-    def close(self) -> None:
-        """Close every disk."""
+    def close(self, datastore: str | None = None) -> None:
+        """Close every disk, or those of one datastore on which no other disks stand."""
         with self._disks.lock:
-            while self._disks.by_path:
-                next(disk for disk in self._disks.by_path.values() if not disk.children).close()
+            while open_disks := [
+                disk
+                for path, disk in self._disks.by_path.items()
+                if not disk.children and datastore in (None, path.datastore)
+            ]:
+                open_disks[0].close()
 
     def _load(self, path: DatastorePath, datastore: SimDatastore) -> SimDisk:
         descriptor = files.read_descriptor(datastore, path)
         parent: SimDisk | None = None
         if descriptor.parent_hint is not None:
-            parent = self.open(
-                files.parent_path(self._disks.datastores, datastore.resolve(path), descriptor.parent_hint)
-            )
+            parent = self.open(files.parent_path(self._disks.datastores, path, descriptor.parent_hint))
             if parent.capacity_bytes != descriptor.capacity_bytes or parent.content_id != descriptor.parent_cid:
                 raise DiskCorrupt(f"{parent.path} is not the parent that {path} was made for")
         layer, tracking = files.open_files(datastore, path, descriptor)

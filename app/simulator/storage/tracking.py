@@ -3,16 +3,14 @@ r"""Changed block tracking: when each grain of a disk was last written.
 The file ``x-ctk.vmdk`` next to the disk: a header of 512 bytes (magic ``SFCTKv1\0``, u32 sequence, u32 flags, u64
 grains, 52 ASCII bytes of generation, little-endian), then one u32 per grain: the sequence number in force when it
 was last written, 0 for never since tracking began. It is mapped into memory, so it survives the death of the
-process; pages of it that nothing was ever noted in are holes, and are not looked at. A change id
+process (``mapped.py``); pages of it that nothing was ever noted in are holes, and are not looked at. A change id
 ``<generation>/<n>`` names the moment when the sequence became n: everything written afterwards bears a number of
 at least n.
 """
 
-import mmap
 import struct
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -22,7 +20,8 @@ from app.domain.change_id import ChangeId
 from app.domain.extents import Extent, normalize
 from app.simulator.storage.errors import ChangeIdUnknown, DiskCorrupt
 from app.simulator.storage.grains import GRAIN_BYTES, GrainSet, grain_count, grain_span, mask_extents
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.mapped import map_file
+from app.simulator.storage.places import StoredPath, open_file
 
 _HEADER = struct.Struct("<8sIIQ52s")
 _HEADER_BYTES = 512
@@ -41,7 +40,7 @@ class ChangeTracking:
     Thread: the disk's lock guards it; :meth:`change_id` and :meth:`changed_since` may be called from any.
     """
 
-    def __init__(self, path: Path, capacity_bytes: int) -> None:
+    def __init__(self, path: StoredPath, capacity_bytes: int) -> None:
         """Open an existing tracking file.
 
         Raises:
@@ -49,20 +48,20 @@ class ChangeTracking:
         """
         self.path = path
         self._capacity = capacity_bytes
-        self._file = SparseFile(path)
+        self._file = open_file(path)
         n_grains = grain_count(capacity_bytes)
         if self._file.size_bytes() != _HEADER_BYTES + _STAMP_BYTES * n_grains:
             self._file.close()
             raise DiskCorrupt(f"{path.name} does not belong to a disk of {capacity_bytes} bytes")
-        self._map = mmap.mmap(self._file.fileno(), 0)
-        magic, self._sequence, self._flags, _, generation = _HEADER.unpack_from(self._map)
+        self._map = map_file(self._file)
+        magic, self._sequence, self._flags, _, generation = _HEADER.unpack_from(self._map.content)
         if magic != _MAGIC:
             self._map.close()
             self._file.close()
             raise DiskCorrupt(f"{path.name} is not a change tracking file")
         self._generation: str = generation.rstrip(b"\0").decode("ascii")
         self._stamps: npt.NDArray[np.uint32] = np.frombuffer(
-            self._map, dtype="<u4", count=n_grains, offset=_HEADER_BYTES
+            self._map.content, dtype="<u4", count=n_grains, offset=_HEADER_BYTES
         )
         self._touched = GrainSet()
         for data in self._file.data_ranges():
@@ -70,15 +69,15 @@ class ChangeTracking:
             self._touch(first, max(first, -(-(data.end - _HEADER_BYTES) // _STAMP_BYTES)))
 
     @classmethod
-    def create(cls, path: Path, capacity_bytes: int, random: Random) -> "ChangeTracking":
+    def create(cls, path: StoredPath, capacity_bytes: int, random: Random) -> "ChangeTracking":
         """Begin tracking with a new generation, replacing what is there."""
         path.unlink(missing_ok=True)
         n_grains = grain_count(capacity_bytes)
-        with SparseFile(path, create_bytes=_HEADER_BYTES + _STAMP_BYTES * n_grains) as file:
+        with open_file(path, create_bytes=_HEADER_BYTES + _STAMP_BYTES * n_grains) as file:
             file.write(0, _pack(1, 0, n_grains, _new_generation(random)))
         return cls(path, capacity_bytes)
 
-    def copy(self, path: Path, random: Random) -> "ChangeTracking":
+    def copy(self, path: StoredPath, random: Random) -> "ChangeTracking":
         """Return the tracking for a child of this disk.
 
         It continues this one, unless another child that had gone its own way was thrown away (a snapshot was
@@ -87,8 +86,8 @@ class ChangeTracking:
         if self.is_stale:
             return ChangeTracking.create(path, self._capacity, random)
         path.unlink(missing_ok=True)
-        with SparseFile(path, create_bytes=len(self._map)) as file:
-            file.write(0, self._map[:_HEADER_BYTES])
+        with open_file(path, create_bytes=len(self._map.content)) as file:
+            file.write(0, bytes(self._map.content[:_HEADER_BYTES]))
             for first, end in self._touched_spans():
                 file.write(_HEADER_BYTES + first * _STAMP_BYTES, self._stamps[first:end].tobytes())
         return ChangeTracking(path, self._capacity)
@@ -126,7 +125,11 @@ class ChangeTracking:
     def note(self, offset: int, length_bytes: int) -> None:
         """Note that a range was written."""
         first, end = grain_span(offset, length_bytes)
-        self._stamps[first:end] = self._sequence
+        if self._map.is_shared:
+            self._stamps[first:end] = self._sequence
+        elif (self._stamps[first:end] != self._sequence).any():
+            self._stamps[first:end] = self._sequence
+            self._map.save(_HEADER_BYTES + first * _STAMP_BYTES, _HEADER_BYTES + end * _STAMP_BYTES)
         self._touch(first, end)
 
     def changed_since(self, change_id: str, start: int = 0) -> list[Extent]:
@@ -153,9 +156,8 @@ class ChangeTracking:
 
     def close(self) -> None:
         """Close the file."""
-        if not self._map.closed:
-            self._stamps = np.zeros(0, dtype=np.uint32)
-            self._map.close()
+        self._stamps = np.zeros(0, dtype=np.uint32)
+        self._map.close()
         self._file.close()
 
     def _touch(self, first: int, end: int) -> None:
@@ -168,7 +170,8 @@ class ChangeTracking:
 
     def _save_header(self) -> None:
         header = _pack(self._sequence, self._flags, len(self._stamps), self._generation)
-        self._map[: len(header)] = header
+        self._map.content[: len(header)] = header
+        self._map.save(0, len(header))
 
 
 def _pack(sequence: int, flags: int, n_grains: int, generation: str) -> bytes:

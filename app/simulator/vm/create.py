@@ -23,7 +23,7 @@ from app.simulator.vm.config import (
     with_devices,
     with_spec,
 )
-from app.simulator.vm.device_changes import plan_device_changes
+from app.simulator.vm.device_changes import DiskStep, plan_device_changes
 from app.simulator.vm.devices import default_devices
 from app.simulator.vm.identity import bios_uuid, location_id, new_mac
 from app.simulator.vm.lifecycle import delete_files
@@ -257,7 +257,7 @@ def new_home(world: World, wanted: str | None, name: str) -> DatastorePath:
             home = DatastorePath.of(path.datastore, f"{path.relative}/{base}.vmx")
         else:
             home = _free_directory(world, path.datastore, base)
-    if files.local_file(world, home).exists():
+    if files.stored_file(world, home).exists():
         raise vim.fault.FileAlreadyExists(msg=f"{home} already exists.", file=str(home))
     return home
 
@@ -266,7 +266,7 @@ def _free_directory(world: World, datastore: str, base: str) -> DatastorePath:
     for number in range(1000):
         directory = f"{base}_{number}" if number else base
         home = DatastorePath.of(datastore, f"{directory}/{directory}.vmx")
-        if not files.local_file(world, home).parent.exists():
+        if not files.stored_file(world, home).parent.exists():
             return home
     raise vim.fault.FileAlreadyExists(msg="There is no free directory.", file=f"[{datastore}] {base}")
 
@@ -328,12 +328,19 @@ def build_vm(
             vm.apply_tracking()
         if prepare is not None:
             prepare(vm)
+        if any(work.step is DiskStep.ATTACH for work in plan.work):
+            vm.hostname = foreign_hostname(vm)
         layout.save_configuration(vm)
         add_to_inventory(vm)
     except vmodl.MethodFault:
         delete_files(vm)
         raise
     return vm
+
+
+def foreign_hostname(vm: Machine) -> str | None:
+    """Return what the tools in a guest of elsewhere report, None when none run in it."""
+    return safe_name(vm.name).replace(" ", "-") if vm.world.spec.foreign_guests_have_tools else None
 
 
 def _apart_from_others(world: World, vm: Machine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:

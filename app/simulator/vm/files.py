@@ -1,11 +1,9 @@
 """The files of a VM besides its disks: what they are called, where they are, and writing them."""
 
-from pathlib import Path
-
 from pyVmomi import vim
 
-from app.core.privatefiles import write_private
 from app.simulator.storage import DatastorePath, SimDatastore
+from app.simulator.storage.places import StoredPath, write_bytes
 from app.simulator.vm.config import config_stem, extra_value, vmx_path_of
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.world import World
@@ -22,8 +20,10 @@ FILE_TYPES = {
     ".vswp": "swap",
 }
 """What the layout of a VM calls its files, by their endings."""
-HOME_SUFFIXES = frozenset(FILE_TYPES)
-"""Endings of the files that belong to a VM besides its disks."""
+HOME_SUFFIXES = frozenset({*FILE_TYPES, ".png"})
+"""Ends of the names of a VM's files besides its disks: those, and screenshots."""
+LOGS = "vmware"
+"""What the names of a VM's logs begin with."""
 
 
 def datastore_of(world: World, path: DatastorePath) -> SimDatastore:
@@ -38,8 +38,8 @@ def datastore_of(world: World, path: DatastorePath) -> SimDatastore:
     return datastore
 
 
-def local_file(world: World, path: DatastorePath) -> Path:
-    """Return where a datastore file is stored on this machine.
+def stored_file(world: World, path: DatastorePath) -> StoredPath:
+    """Return where a datastore file is stored.
 
     Raises:
         vim.fault.InvalidDatastore, vim.fault.InvalidDatastorePath: it is stored nowhere.
@@ -96,9 +96,9 @@ def rewrite_file(world: World, path: DatastorePath, data: bytes) -> None:
     Raises:
         vim.fault.NoDiskSpace: it is new and does not fit.
     """
-    file = local_file(world, path)
+    file = stored_file(world, path)
     if not file.exists():
         write_file(world, path, data)
         return
-    write_private(file, data)
+    write_bytes(file, data)
     datastore_of(world, path).set_booking(path.relative, len(data))

@@ -2,12 +2,14 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyVmomi import vim
 
 from app.simulator.storage import DatastorePath, SimDisk, StorageError
+from app.simulator.storage.places import present_entries
 from app.simulator.vm import files, vmx
 from app.simulator.vm.config import vmx_path_of
 from app.simulator.vm.machine import Machine
@@ -27,7 +29,7 @@ def save_configuration(vm: Machine) -> None:
     config = vm.config
     files.rewrite_file(vm.world, files.home_of(config), vmx.render(config).encode("utf-8"))
     nvram = files.nvram_path(config)
-    if not files.local_file(vm.world, nvram).exists():
+    if not files.stored_file(vm.world, nvram).exists():
         files.write_file(vm.world, nvram, new_nvram(config))
 
 
@@ -100,13 +102,12 @@ def layout_ex(vm: Machine) -> vim.vm.FileLayoutEx:
 
 def _home_files(vm: Machine) -> Iterator[tuple[DatastorePath, str, int]]:
     home = files.home_of(vm.config)
-    directory = files.local_file(vm.world, home).parent
-    if not directory.is_dir():
-        return
-    for entry in sorted(directory.iterdir()):
+    directory = files.stored_file(vm.world, home).parent
+    for entry in present_entries(directory):
         kind = files.FILE_TYPES.get(entry.suffix)
         if kind is not None and entry.is_file():
-            yield home.sibling(entry.name), kind, entry.stat().st_size
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                yield home.sibling(entry.name), kind, entry.stat().st_size
 
 
 def _disk_layout(listing: _Listing, key: int, disk: SimDisk) -> vim.vm.FileLayoutEx.DiskLayout:

@@ -102,12 +102,12 @@ def delete_files(vm: Machine) -> None:
     vm.set_trees({})
     home = files.home_of(vm.config)
     datastore = files.datastore_of(vm.world, home)
-    directory = files.local_file(vm.world, home).parent
+    directory = files.stored_file(vm.world, home).parent
     stem = files.stem_of(home)
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
-        if entry.is_file() and entry.name.startswith(stem) and entry.suffix in files.HOME_SUFFIXES:
+        if entry.is_file() and entry.name.startswith((stem, files.LOGS)) and entry.suffix in files.HOME_SUFFIXES:
             datastore.delete_file(home.sibling(entry.name).relative)
-    if directory.is_dir() and not any(directory.iterdir()) and directory != datastore.root:
+    if home.directory and directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
 
 
@@ -166,6 +166,6 @@ def _set_template(vm: Machine, *, is_template: bool) -> None:
         made = changed(vm.config, template=is_template, modified=now, changeVersion=now.isoformat())
         vm.set_config(changed(made, files=changed(made.files, vmPathName=str(new))))
         vm.refresh("resourcePool")
-    if vm.has_files and files.local_file(vm.world, old).exists():
+    if vm.has_files and files.stored_file(vm.world, old).exists():
         files.datastore_of(vm.world, old).delete_file(old.relative)
     layout.save_configuration(vm)

@@ -18,6 +18,7 @@ from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, DiskStore, SimDisk
 from app.simulator.vm import files
 from app.simulator.vm.disk_tree import DiskTree, can_be_tracked
+from app.simulator.vm.locks import FileLocks
 from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.values import disks_of
 from app.simulator.world import World
@@ -61,6 +62,7 @@ class Machine(Entity):
         pool: the pool it draws from.
         power_state: ``poweredOn``, ``poweredOff`` or ``suspended``.
         boot_time: since when it runs; None while it does not.
+        has_booted: False while its guest boots.
         hostname: the name that its guest tools report; None when there are none.
         files_lock: held while disks are created that were only promised, or moved, or opened over NFC.
         has_files: False as long as its disks are not on this machine's disk, for inventories of thousands.
@@ -72,6 +74,7 @@ class Machine(Entity):
         question: what it asks, if anything.
         own_connection: how the server reaches it while its host is connected.
         moved_here: True after a registration at another place than it was written at: it asks before it starts.
+        locks: the locks that its host holds while it runs from an NFS datastore; None while it does not.
         lent: disks of other VMs that are attached, by device key; no part of ``trees``.
         workload_bytes_per_s: what its guest writes each second.
     """
@@ -101,6 +104,7 @@ class Machine(Entity):
         self.pool = pool
         self.power_state = power_state
         self.boot_time: datetime | None = world.now() if power_state == "poweredOn" else None
+        self.has_booted = True
         self.hostname = hostname
         self.has_files = has_files
         self.files_lock = threading.Lock()
@@ -112,6 +116,7 @@ class Machine(Entity):
         self.question: Question | None = None
         self.own_connection: VmConnection = "connected"
         self.moved_here = False
+        self.locks: FileLocks | None = None
         self.lent: dict[int, LentDisk] = {}
         self.workload_bytes_per_s = 0
         self._trees: dict[int, DiskTree] = {}
@@ -224,6 +229,13 @@ class Machine(Entity):
             self.boot_time = self.world.now() if state == "poweredOn" else None
             self.refresh(*_FOLLOW_STATE)
 
+    def finish_boot(self, began: datetime | None) -> None:
+        """Let its guest answer, when it still is the boot that began at a moment."""
+        with self.world.lock:
+            if self.is_running and self.boot_time is began:
+                self.has_booted = True
+                self.refresh(*_FOLLOW_STATE)
+
     def set_question(self, question: Question | None) -> None:
         """Set what the VM asks; None: it asks nothing any more."""
         with self.world.lock:
@@ -299,7 +311,9 @@ class Machine(Entity):
         """Return whether a file is one of its disks' or its configuration."""
         return path in self.used_files()
 
-    def start(self, call: Call, wsdl_name: str, run: Callable[[TaskProgress], Any]) -> vim.Task:
+    def start(
+        self, call: Call, wsdl_name: str, run: Callable[[TaskProgress], Any], *, cancelable: bool = False
+    ) -> vim.Task:
         """Run a task on the VM, unless one runs already.
 
         Raises:
@@ -309,7 +323,7 @@ class Machine(Entity):
         with self.world.lock:
             self.refuse_unconnected()
             self.refuse_while_busy()
-            return call.start_task(self, wsdl_name, run)
+            return call.start_task(self, wsdl_name, run, cancelable=cancelable)
 
     def refuse_while_busy(self) -> None:
         """Refuse when a task runs on the VM.

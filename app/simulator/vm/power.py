@@ -1,12 +1,13 @@
 """Power: on, off, suspended, and the question that a moved VM asks before it starts."""
 
 import uuid
+from functools import partial
 
 from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
 from app.simulator.progress import TaskProgress
-from app.simulator.vm import files, layout
+from app.simulator.vm import files, layout, running_files
 from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.devices import connect_info
 from app.simulator.vm.identity import location_id, new_mac
@@ -47,16 +48,27 @@ def start(vm: Machine) -> None:
     _check_disks(vm)
     with as_vim_faults(str(files.home_of(vm.config))):
         vm.apply_tracking()
+    running_files.begin(vm)
+    boots = vm.power_state == "poweredOff"
     with vm.world.lock:
+        vm.has_booted = not (boots and vm.world.boot_s)
         vm.set_power("poweredOn")
         vm.set_config(_noted(vm, _connected(vm.config.hardware.device, connected=True)))
     vm.world.guests.started(vm)
+    _boot(vm)
+
+
+def _boot(vm: Machine) -> None:
+    if not vm.has_booted:
+        vm.world.boots.begin(vm, vm.world.boot_s, partial(vm.finish_boot, vm.boot_time))
 
 
 def stop(vm: Machine, state: str) -> None:
     """Stop a VM; one that does not run only gets the state."""
     if vm.is_running:
+        vm.world.boots.end(vm.moid)
         vm.world.guests.stopped(vm)
+        running_files.end(vm)
     with vm.world.lock:
         vm.set_power(state)
         vm.set_config(_noted(vm, _connected(vm.config.hardware.device, connected=False)))
@@ -198,7 +210,10 @@ def reboot_guest(vm: Machine, call: Call) -> None:
         vim.fault.InvalidPowerState, vim.fault.ToolsUnavailable, vim.fault.TaskInProgress: as above.
     """
     _check_guest(vm)
-    vm.set_power("poweredOn")
+    with vm.world.lock:
+        vm.has_booted = not vm.world.boot_s
+        vm.set_power("poweredOn")
+    _boot(vm)
     vm.post(vim.event.VmGuestRebootEvent, f"Guest OS reboot for {vm.name}.", call.user)
 
 

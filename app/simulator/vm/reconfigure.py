@@ -67,7 +67,7 @@ class VmDeviceContext:
     def _exists(self, path: str) -> bool:
         place = DatastorePath.parse(path)
         data = place.sibling(place.name.removesuffix(".vmdk") + "-flat.vmdk")
-        return any(files.local_file(self._world, file).exists() for file in (place, data))
+        return any(files.stored_file(self._world, file).exists() for file in (place, data))
 
     def any_network(self) -> str:
         """Return the name of a standard network."""

@@ -11,7 +11,7 @@ from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import files, vmx
 from app.simulator.vm.config import with_devices, with_spec
-from app.simulator.vm.create import Place, add_to_inventory, bare_machine, place_for, refuse_twin
+from app.simulator.vm.create import Place, add_to_inventory, bare_machine, foreign_hostname, place_for, refuse_twin
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.devices import connect_info, network_backing
 from app.simulator.vm.identity import location_id
@@ -58,7 +58,7 @@ def _register(place: Place, path: str, name: str | None, progress: TaskProgress,
         raise vim.fault.AlreadyExists(
             msg=f"The specified key, name, or identifier '{path}' already exists.", name=path
         )
-    file = files.local_file(world, home)
+    file = files.stored_file(world, home)
     if not file.is_file():
         raise vim.fault.NotFound(msg=f"The object or item referred to could not be found: {path}")
     spec = vmx.spec_from_text(file.read_text("utf-8", "replace"), path)
@@ -74,6 +74,7 @@ def _register(place: Place, path: str, name: str | None, progress: TaskProgress,
         made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
         vm.set_config(changed(made, template=as_template, locationId=written_at or location_id(home)))
         load_snapshots(vm, context)
+        vm.hostname = foreign_hostname(vm)
         vm.moved_here = written_at not in (None, location_id(home))
         add_to_inventory(vm)
     except vmodl.MethodFault:

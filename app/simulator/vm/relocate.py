@@ -14,11 +14,11 @@ from app.simulator.vm import create, files, power
 from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.disk_tree import DiskTree
 from app.simulator.vm.disks import with_present_backings
-from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.identity import new_mac
 from app.simulator.vm.machine import Machine
-from app.simulator.vm.present_files import show_present_files
 from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.storage_motion import MotionPlan, changes_storage, move_files
 from app.simulator.vm.stun import stunned
 from app.simulator.vm.values import Device, changed, disks_of, find_device
 
@@ -35,26 +35,40 @@ def relocate(vm: Machine, call: Call, spec: vim.vm.RelocateSpec, wsdl_name: str 
     Raises:
         vim.fault.NoPermission: the caller may not.
         vim.fault.TaskInProgress: the VM is busy.
+        vim.fault.StorageVMotionNotSupported: the license does not cover it.
     """
     call.require("Resource.HotMigrate" if vm.is_running else "Resource.ColdMigrate", vm)
     inventory = vm.world.inventory
     host = inventory.host_of(spec.host)
-    targets = _disk_targets(vm, spec)
-    home_target = None if spec.datastore is None else inventory.require_datastore(spec.datastore).name
+    home = None if spec.datastore is None else inventory.require_datastore(spec.datastore).name
+    plan = MotionPlan(_disk_targets(vm, spec), home, _THIN.get(spec.transform or ""))
+    _refuse_unlicensed(vm, plan)
     folder = None if spec.folder is None else vm.world.get(spec.folder)
 
     def run(progress: TaskProgress) -> None:
         if isinstance(folder, Folder) and folder is not vm.parent_object():
             _move_to_folder(vm, folder)
-        with stunned(vm):
-            _move_files(vm, targets, home_target, progress)
-            with as_vim_faults(str(files.home_of(vm.config))):
-                vm.apply_tracking()
+        move_files(vm, plan, progress)
         if host is not None and host is not vm.host:
             vm.set_host(host)
         vm.post(vim.event.VmRelocatedEvent, f"Relocated {vm.name} to {vm.host.name}.", call.user, **_source(vm))
 
-    return vm.start(call, wsdl_name, run)
+    return vm.start(call, wsdl_name, run, cancelable=True)
+
+
+def _refuse_unlicensed(vm: Machine, plan: MotionPlan) -> None:
+    """Refuse to move the files of a running VM when the license does not cover it.
+
+    Raises:
+        vim.fault.StorageVMotionNotSupported: it does not.
+    """
+    if vm.is_running and not vm.world.spec.license.moves_storage_live and changes_storage(vm, plan):
+        raise vim.fault.StorageVMotionNotSupported(
+            msg=f"Storage vMotion is not licensed on host '{vm.host.name}'.",
+            atSourceHost=True,
+            failedHostName=vm.host.name,
+            failedHost=vm.host.ref,
+        )
 
 
 def _source(vm: Machine) -> dict[str, Any]:
@@ -86,64 +100,6 @@ def _move_to_folder(vm: Machine, folder: Folder) -> None:
         if parent is not None:
             release(parent, vm)
         adopt(folder, vm)
-
-
-def _move_files(vm: Machine, targets: dict[int, str], home_target: str | None, progress: TaskProgress) -> None:
-    """Carry disks and the VM's other files over; reading them over NFC ends, and begins again at the new paths."""
-    home, trees = files.home_of(vm.config), vm.trees
-    with vm.files_lock:
-        if targets:
-            vm.world.end_reading(vm.moid)
-        for done, (key, name) in enumerate(targets.items(), start=1):
-            if key in trees:
-                _move_tree(vm, trees[key], name, home.directory)
-            progress.report(80 * done // len(targets))
-        if home_target is not None and home_target != home.datastore:
-            _move_home(vm, home, home_target)
-    show_present_files(vm)
-
-
-def _move_tree(vm: Machine, tree: DiskTree, datastore: str, directory: str) -> None:
-    for disk in tree.every_disk():
-        if disk.datastore.name == datastore:
-            continue
-        with as_vim_faults(str(disk.path)):
-            vm.world.disks.move(disk.path, DatastorePath.of(datastore, f"{directory}/{disk.path.name}"))
-
-
-def _move_home(vm: Machine, home: DatastorePath, datastore: str) -> None:
-    """Carry the VM's other files over."""
-    target = DatastorePath.of(datastore, home.relative)
-    if files.local_file(vm.world, target).exists():
-        raise vim.fault.FileAlreadyExists(msg=f"{target} already exists.", file=str(target))
-    source = files.local_file(vm.world, home).parent
-    for entry in sorted(source.iterdir()) if source.is_dir() else []:
-        if entry.is_file() and entry.suffix in files.HOME_SUFFIXES:
-            files.write_file(vm.world, target.sibling(entry.name), entry.read_bytes())
-            files.datastore_of(vm.world, home).delete_file(home.sibling(entry.name).relative)
-    if source.is_dir() and not any(source.iterdir()):
-        source.rmdir()
-    with vm.world.lock:
-        vm.set_config(moved_config(vm, vm.config, target))
-        for snapshot in vm.every_snapshot():
-            snapshot.set(config=moved_config(vm, snapshot.config, target))
-
-
-def moved_config(vm: Machine, made: vim.vm.ConfigInfo, home: DatastorePath) -> vim.vm.ConfigInfo:
-    """Return a configuration of a VM with its files at another place."""
-    directory = str(home.sibling("x")).removesuffix("x")
-    datastore = vm.world.inventory.datastores[home.datastore]
-    return changed(
-        made,
-        files=vim.vm.FileInfo(
-            vmPathName=str(home),
-            snapshotDirectory=directory,
-            suspendDirectory=directory,
-            logDirectory=directory,
-        ),
-        locationId=location_id(home),
-        datastoreUrl=[vim.vm.ConfigInfo.DatastoreUrlPair(name=datastore.name, url=datastore.url)],
-    )
 
 
 # ---- clone ---------------------------------------------------------------------------------------------
@@ -202,7 +158,7 @@ def _clone(
         ]
         made = changed(with_devices(copy.config, [*own, *devices]), template=spec.template)
         copy.set_config(with_present_backings(copy, made))
-        nvram = files.local_file(world, files.nvram_path(vm.config))
+        nvram = files.stored_file(world, files.nvram_path(vm.config))
         if nvram.exists():
             files.write_file(world, files.nvram_path(copy.config), nvram.read_bytes())
 

@@ -100,7 +100,7 @@ def load_snapshots(vm: Machine, context: DeviceContext) -> None:
     Raises:
         vmodl.MethodFault: a file or a disk of a snapshot is missing.
     """
-    file = files.local_file(vm.world, files.sibling(vm.config, ".vmsd"))
+    file = files.stored_file(vm.world, files.sibling(vm.config, ".vmsd"))
     if not file.is_file():
         return
     settings = vmx.parse(file.read_text("utf-8"))
@@ -146,7 +146,7 @@ def _attach_disks(vm: Machine, snapshot: Snapshot, entry: dict[str, str], contex
 
 def _config_from(vm: Machine, path: DatastorePath, context: DeviceContext) -> vim.vm.ConfigInfo:
     """Read a configuration as it is described in a .vmsn file; its disks do not know their files' facts yet."""
-    file = files.local_file(vm.world, path)
+    file = files.stored_file(vm.world, path)
     if not file.is_file():
         raise vim.fault.FileNotFound(msg=f"File {path} was not found.", file=str(path))
     spec: Any = vmx.spec_from_text(file.read_text("utf-8"), str(files.home_of(vm.config)))

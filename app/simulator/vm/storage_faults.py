@@ -7,6 +7,7 @@ from pyVmomi import vim, vmodl
 
 from app.simulator.storage import (
     DatastoreFull,
+    DatastoreLost,
     DatastoreNotFound,
     DiskCorrupt,
     DiskExists,
@@ -51,6 +52,7 @@ def vim_fault(error: StorageError, path: str = "") -> vmodl.MethodFault:
         (DiskInUse, vim.fault.FileLocked),
         (DiskFrozen, vim.fault.FileLocked),
         (DiskCorrupt, vim.fault.FileFault),
+        (DatastoreLost, vim.fault.CannotAccessFile),
     )
     kind = next((fault for storage, fault in kinds if isinstance(error, storage)), vim.fault.FileFault)
     return kind(msg=text, file=path)

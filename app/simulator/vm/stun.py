@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app.simulator.vm import running_files
 from app.simulator.vm.machine import Machine
 
 
@@ -17,4 +18,7 @@ def stunned(vm: Machine) -> Iterator[None]:
         yield
     finally:
         if was_running:
-            guests.resume(vm)
+            try:
+                running_files.refresh(vm)
+            finally:
+                guests.resume(vm)

@@ -55,7 +55,7 @@ def runtime(vm: Machine) -> vim.vm.RuntimeInfo:
 
 def tools_run(vm: Machine) -> bool:
     """Return whether VMware Tools answer in the guest."""
-    return vm.hostname is not None and vm.power_state == "poweredOn"
+    return vm.hostname is not None and vm.power_state == "poweredOn" and vm.has_booted
 
 
 def ip_address(vm: Machine) -> str:

@@ -17,6 +17,7 @@ from app.simulator.vm import (
     reconfigure,
     relocate,
     revert,
+    screenshot,
     snapshots,
     views,
 )
@@ -183,6 +184,10 @@ class VirtualMachine(Machine):
     ) -> vim.VirtualMachine.DiskChangeInfo:
         """Return what changed on a disk."""
         return changed_areas.query(self, snapshot, deviceKey, startOffset, changeId)
+
+    def CreateScreenshot_Task(self, call: Call) -> vim.Task:
+        """Take a picture of the screen; the task's result is its path."""
+        return screenshot.create(self, call)
 
     # ---- coming and going ------------------------------------------------------------------------------
 

@@ -59,6 +59,11 @@ def _general(config: vim.vm.ConfigInfo) -> Iterator[tuple[str, str]]:
         yield "uefi.secureBoot.enabled", "TRUE"
     if boot_delay:
         yield "bios.bootDelay", str(boot_delay)
+    reservation: Any = config.memoryAllocation.reservation if config.memoryAllocation else None
+    if reservation:
+        yield "sched.mem.min", str(reservation)
+    if config.memoryReservationLockedToMax:
+        yield "sched.mem.pin", "TRUE"
     yield "mem.hotadd", _flag(config.memoryHotAddEnabled)
     yield "vcpu.hotadd", _flag(config.cpuHotAddEnabled)
     yield "ctkEnabled", _flag(config.changeTrackingEnabled)
@@ -157,12 +162,13 @@ def _file_name(path: str, config: vim.vm.ConfigInfo) -> str:
 
 def parse(text: str) -> dict[str, str]:
     """Read the settings of a .vmx file, keys in lower case; lines that are no settings are left out."""
-    settings: dict[str, str] = {}
-    for line in text.replace("\r\n", "\n").split("\n"):
-        match = _LINE.fullmatch(line)
-        if match is not None:
-            settings[match["key"].lower()] = _unescape(match["value"])
-    return settings
+    return {key.lower(): value for key, value in _spelled(text).items()}
+
+
+def _spelled(text: str) -> dict[str, str]:
+    """Read the settings of a .vmx file with their keys as they are spelled."""
+    matches = (_LINE.fullmatch(line) for line in text.replace("\r\n", "\n").split("\n"))
+    return {match["key"]: _unescape(match["value"]) for match in matches if match is not None}
 
 
 def spec_from_text(text: str, vmx_path: str) -> vim.vm.ConfigSpec:
@@ -194,7 +200,9 @@ def spec_from_text(text: str, vmx_path: str) -> vim.vm.ConfigSpec:
             bootDelay=int(settings.get("bios.bootdelay", "0")),
         ),
         flags=vim.vm.FlagInfo(diskUuidEnabled=_is_true(settings, "disk.enableuuid")),
-        extraConfig=[option(key, settings[key]) for key in _EXTRA if key in settings],
+        extraConfig=[option(key, value) for key, value in _spelled(text).items() if not _is_known(key)],
+        memoryAllocation=vim.ResourceAllocationInfo(reservation=int(settings.get("sched.mem.min", "0"))),
+        memoryReservationLockedToMax=_is_true(settings, "sched.mem.pin"),
         deviceChange=[
             _device.VirtualDeviceSpec(operation="add", device=device)
             for device in [
@@ -207,7 +215,18 @@ def spec_from_text(text: str, vmx_path: str) -> vim.vm.ConfigSpec:
     )
 
 
-_EXTRA = ("nvram", "uuid.action")
+_KNOWN = frozenset({
+    ".encoding", "annotation", "bios.bootdelay", "config.version", "cpuid.corespersocket", "ctkenabled",
+    "disk.enableuuid", "displayname", "firmware", "guestos", "mem.hotadd", "memsize", "numvcpus", "sched.mem.min",
+    "sched.mem.pin", "tools.synctime", "tools.upgrade.policy", "uefi.secureboot.enabled", "uuid.bios",
+    "uuid.location", "vc.uuid", "vcpu.hotadd", "virtualhw.version",
+})  # fmt: skip
+_OF_DEVICES = re.compile(r"(scsi|sata|nvme|ide|ethernet|floppy|usb|usb_xhci|vmci|vtpm)\d*(:\d+)?\..*")
+
+
+def _is_known(key: str) -> bool:
+    """Return whether a setting has a place of its own in a configuration; all others are ``extraConfig``."""
+    return key.lower() in _KNOWN or _OF_DEVICES.fullmatch(key.lower()) is not None
 
 
 def _read_controllers(settings: dict[str, str]) -> Iterator[Device]:

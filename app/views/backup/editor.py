@@ -1,15 +1,16 @@
-"""The rule editor: 新建规则, 修改规则 (policy only) and 添加新虚机, in three tabs."""
+"""The rule editor: 新建规则, 修改规则 (policy and proofs only) and 添加新虚机, in four tabs."""
 
 from collections.abc import Callable
 from enum import Enum
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QFormLayout, QTabWidget, QWidget
+from PySide6.QtWidgets import QFormLayout, QWidget
 
 from app.contract.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
+    ChangeRuleProof,
     CheckRule,
     CreateRule,
     RuleDetails,
@@ -17,7 +18,8 @@ from app.contract.rules import (
     RuleProblemRow,
     VmChoice,
 )
-from app.domain.ids import PlatformId, StandbyId
+from app.domain.ids import PlatformId, RuleId, StandbyId
+from app.domain.proofs import ProofPolicy
 from app.domain.rules import AdvancedSettings
 from app.views import style
 from app.views.backup.policy_words import problem_text
@@ -26,8 +28,10 @@ from app.views.backup.tab_basic import BasicTab
 from app.views.backup.tab_policy import PolicyTab, problem_place
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.proof.settings import ProofTab, proof_problem_place
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.question import Question
+from app.views.widgets.tabs import form_tabs
 from app.workers.answers import Failure
 
 
@@ -57,7 +61,7 @@ def _action(mode: EditorMode) -> str:
 
 
 class RuleEditor(FormDialog):
-    """Makes a rule, changes its policy, or adds VMs to it. Thread: GUI."""
+    """Makes a rule, changes its policy and its proofs, or adds VMs to it. Thread: GUI."""
 
     def __init__(
         self, console: Console, mode: EditorMode, details: RuleDetails | None = None, parent: QWidget | None = None
@@ -79,9 +83,7 @@ class RuleEditor(FormDialog):
     # --- construction -----------------------------------------------------------------------------------------
 
     def _build_tabs(self, draft: RuleDraft | None) -> None:
-        self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setDrawBase(False)
+        self.tabs = form_tabs(self)
         self.basic = BasicTab(self.console, draft, self._add_basic_field, self.tabs)
         self.advanced = AdvancedTab(draft.advanced if draft else AdvancedSettings(), self.tabs)
         vm = draft.vms[0].vm if draft and draft.vms else None
@@ -91,11 +93,15 @@ class RuleEditor(FormDialog):
         self.tabs.addTab(self.basic, self.tr("Basic settings"))
         self.tabs.addTab(self.advanced, self.tr("Advanced settings"))
         self.tabs.addTab(self.policy, self.tr("Backup policy"))
+        self.proof = ProofTab(self, draft.proof if draft else ProofPolicy(), self.tabs)
+        self.proof.show_platform(draft.platform if draft else None)
+        self.tabs.addTab(self.proof, self.tr("Proof of restore"))
         self.body.addWidget(self.tabs, 1)
         self.basic.edited.connect(self._on_basic_edited)
         self.basic.failed.connect(self.banner.show_failure)
         self.advanced.edited.connect(self._typing.restart)
         self.policy.edited.connect(self._on_policy_edited)
+        self.proof.edited.connect(self._on_proof_edited)
 
     def _add_basic_field(self, form: QFormLayout, label: str, content: QWidget, *, required: bool) -> Field:
         return self.add_field(form, label, content, required=required)
@@ -109,6 +115,7 @@ class RuleEditor(FormDialog):
             self.tabs.setCurrentWidget(self.policy)
         else:
             self.policy.set_read_only()
+            self.proof.set_read_only()
 
     # --- what is entered --------------------------------------------------------------------------------------
 
@@ -124,6 +131,7 @@ class RuleEditor(FormDialog):
             vms=self.basic.vms,
             advanced=self.advanced.settings,
             policy=self.policy.policy,
+            proof=self.proof.policy,
         )
 
     def _local_problems(self) -> dict[Field, str]:
@@ -134,6 +142,7 @@ class RuleEditor(FormDialog):
             found[self.basic.fields["vms"]] = self.tr("Choose at least one VM that is not in the rule yet.")
         if self.mode is not EditorMode.ADD_VMS:
             found.update({self.policy.fields[key]: text for key, text in self.policy.problems().items()})
+            found.update({self.proof.fields[key]: text for key, text in self.proof.problems().items()})
         return found
 
     def problems(self) -> dict[Field, str]:
@@ -166,7 +175,8 @@ class RuleEditor(FormDialog):
         self._attempt = False
 
     def _tab_of(self, field: Field) -> int:
-        return 0 if field in self.basic.fields.values() else 2
+        tabs = {0: self.basic.fields, 3: self.proof.fields}
+        return next((place for place, fields in tabs.items() if field in fields.values()), 2)
 
     def _mark_tabs(self, wrong: set[int]) -> None:
         colors = self.console.colors
@@ -183,6 +193,7 @@ class RuleEditor(FormDialog):
         self._refused.pop(field, None)
         if key == "platform":
             self._refused.pop(self.basic.fields["vms"], None)
+            self.proof.show_platform(self.basic.platform_id)
         self._typing.start()
 
     def _on_policy_edited(self) -> None:
@@ -191,6 +202,12 @@ class RuleEditor(FormDialog):
             self._touched.add(self.policy.fields["plans"])
         self._touched.update((self.policy.fields["retention"], self.policy.fields["start"]))
         for field in self.policy.fields.values():
+            self._refused.pop(field, None)
+        self._typing.start()
+
+    def _on_proof_edited(self) -> None:
+        for field in self.proof.fields.values():
+            self._touched.add(field)
             self._refused.pop(field, None)
         self._typing.start()
 
@@ -212,14 +229,17 @@ class RuleEditor(FormDialog):
         self._refused = {}
         seen_here = self._local_problems()
         for row in reversed(rows):
-            field = (
-                self.policy.fields[problem_place(row.code)]
-                if row.field == "policy"
-                else self.basic.fields.get(row.field)
-            )
+            field = self._field_of_problem(row)
             if field is not None and field not in seen_here:
                 self._refused[field] = problem_text(row.code, row.value)
         self.show_problems()
+
+    def _field_of_problem(self, row: RuleProblemRow) -> Field | None:
+        if row.field == "policy":
+            return self.policy.fields[problem_place(row.code)]
+        if row.field == "proof":
+            return self.proof.fields[proof_problem_place(row.code)]
+        return self.basic.fields.get(row.field)
 
     # --- saving -----------------------------------------------------------------------------------------------
 
@@ -237,8 +257,21 @@ class RuleEditor(FormDialog):
         if self._details is None:
             door.execute(CreateRule(draft=self.draft), owner=self, on_done=on_done, on_failed=refused)
         elif self.mode is EditorMode.CHANGE_POLICY:
-            change = ChangeRulePolicy(rule=self._details.row.id, policy=self.policy.policy)
-            door.execute(change, owner=self, on_done=on_done, on_failed=refused)
+            self._save(self._details.row.id, on_done, refused)
         else:
             add = AddVmsToRule(rule=self._details.row.id, vms=self._added())
             door.execute(add, owner=self, on_done=on_done, on_failed=refused)
+
+    def _save(self, rule: RuleId, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Save how points are proven where that is different, then the policy; saving again does no harm."""
+        door = self.console.door
+        policy = ChangeRulePolicy(rule=rule, policy=self.policy.policy)
+
+        def save_policy(_answer: object = None) -> None:
+            door.execute(policy, owner=self, on_done=on_done, on_failed=on_failed)
+
+        if self.proof.is_changed:
+            proof = ChangeRuleProof(rule=rule, proof=self.proof.policy)
+            door.execute(proof, owner=self, on_done=save_policy, on_failed=on_failed)
+        else:
+            save_policy()

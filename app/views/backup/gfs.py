@@ -7,11 +7,9 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import GrandfatherFatherSon
 from app.views import style
-from app.views.widgets.count_box import CountBox
+from app.views.widgets.count_box import MOST, CountBox
 from app.views.widgets.plain import set_tip
 
-_MOST: Final = 9999
-"""The boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""
 _USUAL: Final = GrandfatherFatherSon(days=7, weeks=4, months=12, years=3)
 
 
@@ -54,10 +52,8 @@ class GfsBox(QWidget):
 
     def _count(self, value: int, text: str, name: str) -> QSpinBox:
         """Make one number with its unit around it, as the language wants it."""
-        spin = CountBox(text, self)
-        spin.setRange(0, _MOST)
+        spin = CountBox(text, self, most=MOST, name=name)
         spin.setValue(value)
-        spin.setAccessibleName(name)
         spin.valueChanged.connect(self.edited)
         return spin
 

@@ -28,6 +28,7 @@ from app.views.backup.policy_words import kept_words, policy_words
 from app.views.console import Console
 from app.views.frame.freshness import Interest, Pace
 from app.views.icons import Glyph
+from app.views.proof.words import rule_proof_columns
 from app.views.widgets.columns import count_column
 from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.hooks import HooksDialog
@@ -36,7 +37,7 @@ from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import backup_kind_word, state_pill
 
-_STATE, _RESULT = 1, 5
+_STATE, _RESULT, _PROOF = 1, 5, 6
 
 
 class RuleList(ActingList[RuleRow]):
@@ -50,7 +51,7 @@ class RuleList(ActingList[RuleRow]):
         self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
         self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
         pills = PillDelegate(self.table)
-        for column in (_STATE, _RESULT):
+        for column in (_STATE, _RESULT, _PROOF):
             self.table.setItemDelegateForColumn(column, pills)
         self.table.clicked.connect(self._on_clicked)
         self.on_selection()
@@ -104,6 +105,7 @@ class RuleList(ActingList[RuleRow]):
                 tooltip=self._result_tooltip,
                 width=120,
             ),
+            *rule_proof_columns(),
             *self._quiet_columns(),
             Column(key="actions", title=self.tr("Group actions"), text=lambda _: "", width=style.ACTION_SIZE * 9),
         )
@@ -127,9 +129,10 @@ class RuleList(ActingList[RuleRow]):
                 width=180,
                 hidden=True,
             ),
-            _hidden(count_column("vms", self.tr("VMs"), lambda row: row.vm_count)),
-            _hidden(
-                count_column("unviewed", self.tr("Unviewed errors"), lambda row: row.unviewed_errors, width=130)
+            replace(count_column("vms", self.tr("VMs"), lambda row: row.vm_count), hidden=True),
+            replace(
+                count_column("unviewed", self.tr("Unviewed errors"), lambda row: row.unviewed_errors, width=130),
+                hidden=True,
             ),
         )
 
@@ -323,16 +326,3 @@ def _description(row: RuleRow) -> str:
     if row.policy is not None:
         parts += [policy_words(row.policy), kept_words(row.policy)]
     return lines(parts)
-
-
-def _hidden(column: Column[RuleRow]) -> Column[RuleRow]:
-    return Column(
-        key=column.key,
-        title=column.title,
-        text=column.text,
-        sort=column.sort,
-        numeric=column.numeric,
-        unit=column.unit,
-        width=column.width,
-        hidden=True,
-    )

@@ -8,13 +8,14 @@ from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QSplitter
 
 from app.contract.base import Query
-from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow, RunNow, StartVms
+from app.contract.rules import DescribeRule, ListRuleVms, ListVmPoints, RuleDetails, RuleVmRow, RunNow, StartVms
 from app.contract.tasks import TasksProgress
 from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
 from app.domain.progress import fraction_of
 from app.domain.states import BackupKind, TaskState
+from app.domain.tasks import KnownPoint
 from app.domain.units import filled
 from app.models.rows import Column
 from app.views import formatting, style
@@ -27,6 +28,8 @@ from app.views.frame.freshness import Interest, Pace
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
+from app.views.proof.starting import ask_to_prove
+from app.views.proof.words import vm_proof_columns
 from app.views.widgets.columns import capacity_words, compact_time_column, size_column
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate
@@ -34,11 +37,12 @@ from app.views.widgets.row_actions import RowAction
 from app.views.words import row_error_message, state_pill
 from app.workers.answers import Failure
 
-_STATE = 1
-_STATE, _PLATFORM, _STANDBY = 1, 2, 3
+_STATE, _PLATFORM, _STANDBY, _PROOF = 1, 2, 3, 8
 _NARROW_STATE = 128
 _NARROW, _WIDE = 68, 106
 """Platform and standby are the same for all VMs of a rule, so they give way first in a small window."""
+_MEDIUM_TABLE = style.WINDOW_WIDTH - style.NAVIGATION_WIDTH - style.SPACE_XL
+_WIDE_TABLE = 1180
 _TABLE_SHARE, _PANEL_SHARE = 3, 2
 
 
@@ -48,7 +52,7 @@ class VmList(ActingList[RuleVmRow]):
     def __init__(self, console: Console, rule: RuleId) -> None:
         self._rule = rule
         self._details: RuleDetails | None = None
-        self._is_wide: bool | None = None
+        self._room: int | None = None
         super().__init__(console, "rule-vms")
         self._name_question = self.make_question()
         self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
@@ -56,7 +60,9 @@ class VmList(ActingList[RuleVmRow]):
         self.delete.setShortcut(QKeySequence.StandardKey.Delete)
         self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
         self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
-        self.table.setItemDelegateForColumn(_STATE, PillDelegate(self.table))
+        pills = PillDelegate(self.table)
+        for column in (_STATE, _PROOF):
+            self.table.setItemDelegateForColumn(column, pills)
         self._build_split()
         self.on_selection()
 
@@ -74,14 +80,15 @@ class VmList(ActingList[RuleVmRow]):
         self.body.addWidget(self._split, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Give platform and standby more room when the window becomes wide, and take it when it becomes small."""
+        """Give states, platform and standby more room in a wide window, and take it in a small one."""
         super().resizeEvent(event)
-        is_wide = event.size().width() >= style.WINDOW_WIDTH - style.NAVIGATION_WIDTH - style.SPACE_XL
-        if is_wide is not self._is_wide:
-            self._is_wide = is_wide
+        width = event.size().width()
+        room = sum(width >= least for least in (_MEDIUM_TABLE, _WIDE_TABLE))
+        if room != self._room:
+            self._room = room
             for column in (_PLATFORM, _STANDBY):
-                self.table.setColumnWidth(column, _WIDE if is_wide else _NARROW)
-            self.table.setColumnWidth(_STATE, style.PILL_WIDTH + 2 * style.SPACE_S if is_wide else _NARROW_STATE)
+                self.table.setColumnWidth(column, _WIDE if room > 1 else _NARROW)
+            self.table.setColumnWidth(_STATE, style.PILL_WIDTH + 2 * style.SPACE_S if room else _NARROW_STATE)
 
     # --- place ------------------------------------------------------------------------------------------------
 
@@ -150,7 +157,13 @@ class VmList(ActingList[RuleVmRow]):
                 width=88,
             ),
             compact_time_column("ended", self.tr("End time"), lambda row: row.ended_at, width=104),
-            Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 10),
+            *vm_proof_columns(),
+            Column(
+                key="actions",
+                title=self.tr("Actions"),
+                text=lambda _: "",
+                width=style.ACTION_SIZE * 9 + style.SPACE_S,
+            ),
         )
 
     def row_key(self, row: RuleVmRow) -> Hashable:
@@ -228,23 +241,23 @@ class VmList(ActingList[RuleVmRow]):
 
     def actions_of_rows(self) -> Sequence[RowAction[RuleVmRow]]:
         """Return the documented actions, left to right."""
-
-        def has_points(row: RuleVmRow) -> bool:
-            return row.point_count > 0
-
         return (
             RowAction(glyph=Glyph.START, text=self.tr("Start rule"), run=self._on_start),
             RowAction(glyph=Glyph.STOP, text=self.tr("Stop rule"), run=self._on_stop),
             RowAction(glyph=Glyph.DELETE, text=self.tr("Delete rule"), run=self._on_delete),
-            RowAction(glyph=Glyph.RESTORE, text=self.tr("Restore VM"), run=self._on_restore, enabled=has_points),
+            RowAction(glyph=Glyph.RESTORE, text=self.tr("Restore VM"), run=self._on_restore, enabled=_has_points),
             RowAction(
-                glyph=Glyph.INSTANT, text=self.tr("Instant recovery"), run=self._on_instant, enabled=has_points
+                glyph=Glyph.INSTANT, text=self.tr("Instant recovery"), run=self._on_instant, enabled=_has_points
             ),
             RowAction(glyph=Glyph.RUN_NOW, text=self.tr("Run now"), choices=self._kinds()),
             RowAction(glyph=Glyph.LOG, text=self.tr("Show log"), run=self._on_log),
             RowAction(glyph=Glyph.EDIT, text=self.tr("Change rule"), run=self._on_change),
             RowAction(glyph=Glyph.STATISTICS, text=self.tr("Show statistics"), run=self._on_statistics),
         )
+
+    def more_actions(self) -> Sequence[RowAction[RuleVmRow]]:
+        """Return what is in the context menu only."""
+        return (RowAction(glyph=Glyph.PROVE, text=self.tr("Prove…"), run=self._on_prove, enabled=_has_points),)
 
     def _kinds(self) -> tuple[RowAction[RuleVmRow], ...]:
         entries = (
@@ -271,6 +284,17 @@ class VmList(ActingList[RuleVmRow]):
 
     def _on_instant(self, row: RuleVmRow) -> None:
         self.console.go("restore", "instant", row.rule, row.vm)
+
+    def _on_prove(self, row: RuleVmRow) -> None:
+        """Ask which restore point of a VM is to be proven; the newest is chosen first."""
+
+        def make(points: tuple[KnownPoint, ...]) -> None:
+            if not points:
+                self.banner.show_text(self.tr("{name} has no restore point any more.").format(name=row.name))
+                return
+            ask_to_prove(self.console, points, self.banner, self)
+
+        self.open_with(ListVmPoints(rule=row.rule, vm=row.vm), make)
 
     def _on_log(self, row: RuleVmRow) -> None:
         self.console.go("log", row.rule, row.vm)
@@ -333,3 +357,7 @@ class VmList(ActingList[RuleVmRow]):
 
     def _on_split_moved(self) -> None:
         self.console.memory.save_splitter("rule-vms", self._split)
+
+
+def _has_points(row: RuleVmRow) -> bool:
+    return row.point_count > 0

@@ -44,8 +44,7 @@ class RetryBox(QWidget):
         self.pause.setEnabled(bool(known.times))
 
     def _number(self, text: str, most: int, help_text: str) -> QSpinBox:
-        spin = CountBox(text, self)
-        spin.setRange(0, most)
+        spin = CountBox(text, self, most=most)
         set_tip(spin, help_text)
         return spin
 

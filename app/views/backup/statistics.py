@@ -19,7 +19,9 @@ from app.views.frame.freshness import Interest, Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
+from app.views.proof.words import rule_proof_pill, rule_proof_words, vm_proof_pill, vm_proof_words
 from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.pill import Pill, PillLabel
 from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.stages import Stages
 from app.workers.answers import Failure
@@ -124,11 +126,16 @@ class StatisticsView(Page):
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.SPACE_L)
+        self.proof, self.proven = PillLabel(holder), Label(holder)
+        self.proven.setProperty("role", "secondary")
+        self.proven.setWordWrap(True)
+        proof = self._card(self.tr("Proof of restore"), self._stack(holder, self.proof, self.proven))
         column.addWidget(amount, 1)
+        column.addWidget(proof, 1)
         column.addWidget(errors, 1)
         return holder
 
-    def _stack(self, holder: QWidget, *labels: Label) -> QWidget:
+    def _stack(self, holder: QWidget, *labels: QWidget) -> QWidget:
         box = QWidget(holder)
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
@@ -163,11 +170,22 @@ class StatisticsView(Page):
 
     def _on_described(self, details: RuleDetails) -> None:
         self._rule_name = details.row.name
+        if self._vm is None:
+            self._show_proof(rule_proof_pill(details.row), rule_proof_words(details.row))
         self.crumbs_changed.emit()
 
     def _on_vms(self, rows: tuple[RuleVmRow, ...]) -> None:
-        self._vm_name = next((row.name for row in rows if row.vm == self._vm), "")
+        row = next((row for row in rows if row.vm == self._vm), None)
+        if row is not None:
+            self._vm_name = row.name
+            self._show_proof(vm_proof_pill(row), vm_proof_words(row))
         self.crumbs_changed.emit()
+
+    def _show_proof(self, pill: Pill | None, text: str | None) -> None:
+        self.proof.setVisible(pill is not None)
+        if pill is not None:
+            self.proof.show_pill(pill)
+        self.proven.setText(text or self.tr("No restore point was ever proven."))
 
     def _on_nameless(self, _failure: Failure) -> None:
         # The breadcrumb stays without a name; the statistics themselves say what is wrong.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
 
 from PySide6.QtCore import QDate, QDateTime, QPoint, Qt, QTime, Signal
 from PySide6.QtWidgets import (
@@ -41,6 +40,7 @@ from app.views.backup.retry import RetryBox
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.banner import MessageOverlay
+from app.views.widgets.count_box import MOST
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
 from app.views.widgets.opening import open_once
@@ -53,8 +53,6 @@ from app.views.words import backup_kind_word
 from app.workers.answers import Failure
 
 _PREVIEW_PAUSE_MS = 300
-_MOST: Final = 9999
-"""The spin box takes more than is allowed, so that what is wrong can be said instead of swallowing a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +204,7 @@ class PolicyTab(QWidget):
 
     def _build_retention(self, policy: Policy | None, page: QWidget) -> QHBoxLayout:
         self.period = QSpinBox(page)
-        self.period.setRange(0, _MOST)
+        self.period.setRange(0, MOST)
         self.period.setValue(self._retention.period)
         self.period.setMinimumWidth(style.FIELD_WIDTH // 4)
         self.period.valueChanged.connect(self._on_edited)
@@ -215,7 +213,7 @@ class PolicyTab(QWidget):
         self._label.setBuddy(self.period)
         self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
-        self.newest.setRange(0, _MOST)
+        self.newest.setRange(0, MOST)
         self.newest.setValue(self._retention.keep_newest)
         self.newest.setSpecialValueText(self.tr("none"))
         self.newest.valueChanged.connect(self._on_edited)

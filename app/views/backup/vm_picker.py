@@ -1,6 +1,6 @@
 """Choosing VMs: the platform's tree at the left, what is chosen as tags at the right."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from PySide6.QtCore import QCoreApplication, QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter
@@ -61,20 +61,36 @@ def vm_state(vm: VmSummary) -> str:
     return ""
 
 
-def vm_note(vm: VmSummary, taken: str) -> str:
-    """Return what stands behind a VM's name: its rule, else why it cannot be backed up now, or its size."""
-    if taken:
-        return QCoreApplication.translate("VmPicker", "in rule {name}").format(name=taken)
-    kind = [QCoreApplication.translate("VmPicker", "template")] if vm.is_template else []
-    parts = (*kind, vm_sign(vm), vm_state(vm) or formatting.size(vm.disk_bytes))
-    return " · ".join(filter(None, parts))
+class VmRemarks:
+    """What the tree says of a VM besides its name, for what it is chosen for: here, a rule. Thread: GUI."""
+
+    def taken(self, name: str) -> str:
+        """Return why a VM cannot be chosen that something has already, by that thing's name."""
+        return QCoreApplication.translate("VmPicker", "in rule {name}").format(name=name)
+
+    def sign(self, vm: VmSummary) -> str:
+        """Return in a few words what is special about a VM; empty when nothing is."""
+        return vm_sign(vm)
+
+    def notes(self, vm: VmSummary) -> tuple[str, ...]:
+        """Return what is special about a VM, with the reasons, a line each."""
+        return vm_notes(vm)
+
+    def note(self, vm: VmSummary, taken: str) -> str:
+        """Return what stands behind a VM's name: what has it already, else its sign, and its state or size."""
+        if taken:
+            return self.taken(taken)
+        kind = [QCoreApplication.translate("VmPicker", "template")] if vm.is_template else []
+        parts = (*kind, self.sign(vm), vm_state(vm) or formatting.size(vm.disk_bytes))
+        return " · ".join(filter(None, parts))
 
 
 class _VmDelegate(QStyledItemDelegate):
     """Draws icons, and behind a VM's name its size, the rule that has it, or what backups leave out of it."""
 
-    def __init__(self, theme: ThemeSwitch, parent: QWidget) -> None:
+    def __init__(self, theme: ThemeSwitch, remarks: VmRemarks, parent: QWidget) -> None:
         super().__init__(parent)
+        self._remarks = remarks
         colors = theme.colors
         self._quiet = QColor(colors.secondary)
         self._running = icon(Glyph.VM, colors, colors.completed)
@@ -103,7 +119,7 @@ class _VmDelegate(QStyledItemDelegate):
         if not isinstance(vm, VmSummary):
             return
         cell = item_style(option)
-        text, sign = vm_note(vm, index.data(TAKEN_ROLE)), vm_sign(vm)
+        text, sign = self._remarks.note(vm, index.data(TAKEN_ROLE)), self._remarks.sign(vm)
         name_width = cell.fontMetrics.horizontalAdvance(vm.name)
         indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
         indicators += style.ICON + style.SPACE_XS if sign else 0
@@ -131,8 +147,8 @@ class _VmDelegate(QStyledItemDelegate):
         vm = index.data(VM_ROLE)
         if event.type() is not QEvent.Type.ToolTip or not isinstance(vm, VmSummary):
             return super().helpEvent(event, view, option, index)
-        note = f"{vm.name}: {vm_note(vm, index.data(TAKEN_ROLE))}"
-        show_tip(event.globalPos(), lines(filter(None, (note, *vm_notes(vm)))), view)
+        note = f"{vm.name}: {self._remarks.note(vm, index.data(TAKEN_ROLE))}"
+        show_tip(event.globalPos(), lines(filter(None, (note, *self._remarks.notes(vm)))), view)
         return True
 
 
@@ -151,13 +167,17 @@ class VmPicker(FormDialog):
         platform_name: str,
         chosen: Iterable[VmId],
         parent: QWidget | None = None,
+        *,
+        remarks: VmRemarks | None = None,
     ) -> None:
+        """Build; ``remarks`` are what the tree says of VMs that are chosen for something else than a rule."""
         title = QCoreApplication.translate("VmPicker", "Choose VMs of {platform}").format(platform=platform_name)
         super().__init__(console, title, QCoreApplication.translate("VmPicker", "Use these VMs"), parent)
         self._platform = platform
         self._wanted = tuple(chosen)
-        self._taken: dict[VmId, str] = {}
-        self.model = VmTreeModel(self, notes_of=lambda vm: lines(vm_notes(vm)))
+        self._taken: Mapping[VmId, str] = {}
+        self._remarks = remarks or VmRemarks()
+        self.model = VmTreeModel(self, notes_of=lambda vm: lines(self._remarks.notes(vm)))
         self.model.chosen_changed.connect(self._on_chosen)
         self.resize(style.EDITOR_WIDTH - style.SPACE_XL, style.DIALOG_HEIGHT)
         split = QSplitter(Qt.Orientation.Horizontal, self)
@@ -190,7 +210,7 @@ class VmPicker(FormDialog):
         self.tree.setHeaderHidden(True)
         self.tree.setUniformRowHeights(True)
         self.tree.setAccessibleName(self.tr("VMs of the platform"))
-        self.tree.setItemDelegate(_VmDelegate(self.console.theme, self.tree))
+        self.tree.setItemDelegate(_VmDelegate(self.console.theme, self._remarks, self.tree))
         self.tree.setSelectionMode(QTreeView.SelectionMode.ExtendedSelection)
         self.stages = Stages(self.tree, self.console.theme, side)
         self.stages.retry_wanted.connect(self._load)
@@ -223,14 +243,18 @@ class VmPicker(FormDialog):
 
     def _load(self) -> None:
         self.stages.show_loading()
-        self.console.door.ask(
-            VmsInRules(platform=self._platform), owner=self, on_done=self._on_taken, on_failed=self._on_failed
-        )
+        self.ask_taken(self._platform)
 
-    def _on_taken(self, taken: dict[VmId, str]) -> None:
+    def ask_taken(self, platform: PlatformId) -> None:
+        """Ask which VMs cannot be chosen, for :meth:`show_taken`."""
+        query = VmsInRules(platform=platform)
+        self.console.door.ask(query, owner=self, on_done=self.show_taken, on_failed=self.show_load_failure)
+
+    def show_taken(self, taken: Mapping[VmId, str]) -> None:
+        """Take note of what has which VM already, and go on with the platform's VMs."""
         self._taken = taken
         self.console.door.ask(
-            ListVms(platform=self._platform), owner=self, on_done=self._on_vms, on_failed=self._on_failed
+            ListVms(platform=self._platform), owner=self, on_done=self._on_vms, on_failed=self.show_load_failure
         )
 
     def _on_vms(self, vms: tuple[VmSummary, ...]) -> None:
@@ -245,7 +269,8 @@ class VmPicker(FormDialog):
             text = self.tr("The account may see no VMs.")
             self.stages.show_empty(Glyph.VM, self.tr("No VM on this platform"), text)
 
-    def _on_failed(self, failure: Failure) -> None:
+    def show_load_failure(self, failure: Failure) -> None:
+        """Say in the tree's place why the VMs cannot be listed."""
         self.stages.show_failure(failure)
 
     def _unfold(self) -> None:

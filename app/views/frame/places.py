@@ -9,6 +9,8 @@ TASKS = Address("tasks")
 STANDBYS = Address("standbys")
 PLATFORMS = Address("platforms")
 OFFERS = Address("restore", ("offers",))
+INSTANT = Address("restore", ("instant",))
+PROOFS = Address("restore", ("proofs",))
 FAILED_TASKS = Address("backup", ("failed",))
 """The statistics' list of failed tasks, of all rules."""
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QMessageBox, QSystemTrayIcon, QToolButton
 
+from app.contract.overview import EngineStatus
 from app.domain.engine_events import EngineFound, WindowRaiseAsked
 from app.domain.states import TaskState
 from app.domain.units import filled
@@ -172,22 +173,45 @@ class Shell(QObject):
     # --- leaving ----------------------------------------------------------------------------------------------
 
     def quit(self) -> None:
-        """End the program; asks first when tasks run."""
+        """End the program; asks first when tasks run, or VMs from restore points."""
         if self._is_ending or self._question is not None:
             return
         status = self.feed.latest
-        runs = status is not None and status.running
-        if status is None or not runs or not self._engine_ends_too or self.session.is_coming:
+        asks = status is not None and (status.running or status.instant)
+        if status is None or not asks or not self._engine_ends_too or self.session.is_coming:
             self._end()
             return
-        words = self.tr(
-            "Quitting stops them: what they have not finished is cleaned up, and a later run starts over."
-        )
+        self._ask_whether_to_quit(status)
+
+    def _ask_whether_to_quit(self, status: EngineStatus) -> None:
+        texts, words = [], []
+        if status.running:
+            texts.append(filled(self.tr("{count} {count:task is/tasks are} running."), {"count": status.running}))
+            words.append(
+                self.tr(
+                    "Quitting stops them: what they have not finished is cleaned up, and a later run starts over."
+                )
+            )
+        if status.instant:
+            text = self.tr("{count} {count:VM runs/VMs run} from restore points at this machine.")
+            texts.append(filled(text, {"count": status.instant}))
+            words.append(
+                self.tr(
+                    "Such VMs go on while this machine is on and awake, but nothing watches over them: they can "
+                    "neither be moved nor stopped until the program is started again."
+                )
+            )
         if self._has_tray:
-            words += " " + self.tr("Closing the window instead lets them go on.")
-        text = filled(self.tr("{count} {count:task is/tasks are} running."), {"count": status.running})
-        box = message_box(QMessageBox.Icon.Question, self.tr("Quit Standfast"), text, words, parent=self.window)
-        stop = box.addButton(self.tr("Stop the tasks and quit"), QMessageBox.ButtonRole.DestructiveRole)
+            words.append(self.tr("Closing the window instead lets them go on."))
+        box = message_box(
+            QMessageBox.Icon.Question,
+            self.tr("Quit Standfast"),
+            " ".join(texts),
+            " ".join(words),
+            parent=self.window,
+        )
+        label = self.tr("Stop the tasks and quit") if status.running else self.tr("Quit")
+        stop = box.addButton(label, QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton(self.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)

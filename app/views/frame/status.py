@@ -15,7 +15,7 @@ from app.views import formatting, style
 from app.views.console import Console
 from app.views.frame.freshness import Interest, Pace, Watch
 from app.views.frame.history import Address
-from app.views.frame.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
+from app.views.frame.places import FAILED_TASKS, INSTANT, OFFERS, STANDBYS, TASKS
 from app.views.icons import Glyph, icon
 from app.views.widgets.gauge import gauge_color
 from app.views.widgets.pause import Pause
@@ -26,7 +26,9 @@ from app.workers.answers import Failure
 _AGAIN_MS: Final = 1000
 """So long after it could not be had the status is asked for again."""
 _INTEREST: Final = Interest(
-    whole=frozenset({Subject.TASKS, Subject.FIGURES, Subject.STANDBYS, Subject.NAMES, Subject.OFFERS}),
+    whole=frozenset(
+        {Subject.TASKS, Subject.FIGURES, Subject.STANDBYS, Subject.NAMES, Subject.OFFERS, Subject.INSTANT}
+    ),
     pace=Pace.SECOND,
 )
 
@@ -157,8 +159,11 @@ class StatusItems(QObject):
         self.offers = StatusItem(
             console, Glyph.DISK, OFFERS, self.tr("Restore points whose disks other programs can read"), parent
         )
+        self.instant = StatusItem(
+            console, Glyph.INSTANT, INSTANT, self.tr("VMs that run from restore points"), parent
+        )
         bar.setSpacing(style.SPACE_XS)
-        for item in (self.tasks, self.speed, self.errors, self.offers):
+        for item in (self.tasks, self.speed, self.errors, self.offers, self.instant):
             bar.addWidget(item)
         bar.addStretch(1)
         bar.addWidget(self.room)
@@ -175,6 +180,7 @@ class StatusItems(QObject):
             item.setVisible(visible)
         if not visible:
             self.offers.hide()
+            self.instant.hide()
 
     def _on_lost(self) -> None:
         self.tasks.show_words(self.tr("The engine cannot be reached"), "unknown", Glyph.WARNING)
@@ -199,6 +205,8 @@ class StatusItems(QObject):
         self._show_rest(visible=True)
         self.offers.show_words(self.tr("Over NBD {count}").format(count=status.offers), "active")
         self.offers.setVisible(status.offers > 0)
+        self.instant.show_words(self.tr("Instant {count}").format(count=status.instant), "active")
+        self.instant.setVisible(status.instant > 0)
 
     def _show_room(self, status: EngineStatus) -> None:
         known = [standby for standby in status.standbys if standby.total_bytes and standby.free_bytes is not None]

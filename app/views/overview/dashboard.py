@@ -24,7 +24,7 @@ from app.views.charts.ring import Ring, Share
 from app.views.charts.traffic import TrafficChart
 from app.views.console import Console
 from app.views.frame.history import Address
-from app.views.frame.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
+from app.views.frame.places import BACKUP, FAILED_TASKS, NEW_RULE, PROOFS, STANDBYS, TASKS
 from app.views.icons import Glyph, icon
 from app.views.overview import words
 from app.views.widgets.banner import Banner
@@ -115,8 +115,15 @@ class Dashboard(QScrollArea):
         return card
 
     def _build_figures(self) -> tuple[Card, Card, Card]:
-        protection = Card(self._console, self.tr("Protection"), parent=self._ground)
+        protection = Card(
+            self._console, self.tr("Protection"), link=self.tr("Proofs"), address=PROOFS, parent=self._ground
+        )
         self.protection = self._ring(protection)
+        self.proven = Label(protection)
+        self.proven.setProperty("role", "secondary")
+        self.proven.setWordWrap(True)
+        self.proven.setContentsMargins(style.SPACE_S, 0, style.SPACE_S, 0)
+        protection.body.addWidget(self.proven)
         week = Card(self._console, self.tr("Last seven days"), parent=self._ground)
         self.week = self._ring(week)
         room = Card(
@@ -132,6 +139,7 @@ class Dashboard(QScrollArea):
         ring.setMinimumSize(style.RING_WIDTH, style.RING_HEIGHT)
         ring.setMaximumHeight(style.RING_HEIGHT)
         card.body.addWidget(ring, 1)
+        card.body.addStretch(1)
         return ring
 
     def _build_traffic(self) -> Card:
@@ -216,6 +224,8 @@ class Dashboard(QScrollArea):
             figure = f"{protected / known * 100:.0f}%" if known else formatting.NOTHING
             caption = filled(self.tr("of {count} {count:VM/VMs}"), {"count": formatting.count(known)})
         self.protection.show_shares(shares, figure, caption)
+        self.proven.setText(words.proven_line(overview))
+        self.proven.setVisible(bool(overview.proven_vms or overview.unproven_count))
         good, bad = overview.succeeded_7d, overview.failed_7d
         rate = f"{good / (good + bad) * 100:.0f}%" if good + bad else formatting.NOTHING
         self.week.show_shares(
@@ -241,7 +251,9 @@ class Dashboard(QScrollArea):
             glyph=Glyph.SUCCESS,
             color="completed",
             title=self.tr("Nothing needs attention"),
-            detail=self.tr("Failed runs, overdue restore points, unprotected and stopped VMs appear here"),
+            detail=self.tr(
+                "Failed runs, overdue restore points and proofs, unprotected and stopped VMs appear here"
+            ),
         )
 
     def _nothing_runs(self, pending: int) -> Entry:

@@ -13,7 +13,7 @@ from app.domain.concerns import Concern, ConcernKind
 from app.domain.states import TaskState
 from app.domain.units import filled
 from app.views import formatting
-from app.views.frame.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
+from app.views.frame.places import BACKUP, INSTANT, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.icons import Glyph
 from app.views.tasks.lines import task_pill
 from app.views.widgets.entries import Entry
@@ -22,6 +22,7 @@ from app.views.words import failure_text, row_error_message, state_word, task_ki
 from app.workers.answers import Failure
 
 _TALLIES: Final = {
+    ConcernKind.TROUBLED: QT_TRANSLATE_NOOP("Overview", "VMs from restore points with trouble: {count}"),
     ConcernKind.FAILED: QT_TRANSLATE_NOOP("Overview", "VMs whose last run failed: {count}"),
     ConcernKind.OVERDUE: QT_TRANSLATE_NOOP("Overview", "VMs with an overdue restore point: {count}"),
     ConcernKind.PLATFORM_UNREACHABLE: QT_TRANSLATE_NOOP("Overview", "Platforms not reachable: {count}"),
@@ -29,11 +30,18 @@ _TALLIES: Final = {
     ConcernKind.STANDBY_FULL: QT_TRANSLATE_NOOP("Overview", "Standby machines full: {count}"),
     ConcernKind.STANDBY_LOCKED: QT_TRANSLATE_NOOP("Overview", "Standby machines locked: {count}"),
     ConcernKind.UNPROTECTED: QT_TRANSLATE_NOOP("Overview", "Unprotected VMs: {count}"),
+    ConcernKind.UNPROVEN: QT_TRANSLATE_NOOP("Overview", "VMs without a recent proof of restore: {count}"),
     ConcernKind.STOPPED: QT_TRANSLATE_NOOP("Overview", "Stopped VMs: {count}"),
     ConcernKind.PLATFORM_NEVER_READ: QT_TRANSLATE_NOOP("Overview", "Platforms never read: {count}"),
     ConcernKind.STANDBY_NEARLY_FULL: QT_TRANSLATE_NOOP("Overview", "Standby machines nearly full: {count}"),
 }
 _CONCERNS: Final = {
+    ConcernKind.TROUBLED: (
+        QT_TRANSLATE_NOOP(
+            "Overview", "{count} {count:VM/VMs} that {count:runs/run} from restore points {count:has/have} trouble"
+        ),
+        QT_TRANSLATE_NOOP("Overview", "The standby machine under it is away, full or read-only: see the list"),
+    ),
     ConcernKind.PLATFORM_UNREACHABLE: (
         QT_TRANSLATE_NOOP("Overview", "{name}: the platform cannot be reached"),
         QT_TRANSLATE_NOOP("Overview", "Its VMs cannot be backed up until it answers"),
@@ -54,6 +62,12 @@ _CONCERNS: Final = {
         QT_TRANSLATE_NOOP("Overview", "{name}: {count} {count:VM is/VMs are} not protected"),
         QT_TRANSLATE_NOOP("Overview", "They are in no backup rule"),
     ),
+    ConcernKind.UNPROVEN: (
+        QT_TRANSLATE_NOOP(
+            "Overview", "{count} {count:VM has/VMs have} no proof of restore as recent as the rule says"
+        ),
+        QT_TRANSLATE_NOOP("Overview", "Prove a restore point by hand, or look why the proofs did not run"),
+    ),
     ConcernKind.STOPPED: (
         QT_TRANSLATE_NOOP("Overview", "{name}: {count} of {of} {of:VM/VMs} {count:is/are} stopped"),
         QT_TRANSLATE_NOOP("Overview", "Stopped VMs are not backed up"),
@@ -68,11 +82,13 @@ _CONCERNS: Final = {
     ),
 }
 _PLACES: Final = {
+    ConcernKind.TROUBLED: INSTANT,
     ConcernKind.PLATFORM_UNREACHABLE: PLATFORMS,
     ConcernKind.STANDBY_MISSING: STANDBYS,
     ConcernKind.STANDBY_FULL: STANDBYS,
     ConcernKind.STANDBY_LOCKED: STANDBYS,
     ConcernKind.UNPROTECTED: NEW_RULE,
+    ConcernKind.UNPROVEN: BACKUP,
     ConcernKind.STOPPED: BACKUP,
     ConcernKind.PLATFORM_NEVER_READ: NEW_RULE,
     ConcernKind.STANDBY_NEARLY_FULL: STANDBYS,
@@ -246,6 +262,14 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
         {"points": formatting.count(overview.point_count)},
     )
     return Glyph.SUCCESS, "completed", title, detail
+
+
+def proven_line(overview: Overview) -> str:
+    """Return of how many VMs a restore was proven, and how many of them were started for it."""
+    words = QCoreApplication.translate("Overview", "Proven: {proven} {proven:VM/VMs}, of which {booted} booted")
+    return filled(
+        words, {"proven": formatting.count(overview.proven_vms), "booted": formatting.count(overview.booted_vms)}
+    )
 
 
 def unknown(failure: Failure) -> tuple[Glyph, str, str, str]:

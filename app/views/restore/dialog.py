@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Signal
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QTabWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.contract.restore import StartRestore
 from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.domain.tasks import KnownPoint
 from app.views import style
 from app.views.console import Console
-from app.views.icons import Glyph, icon
 from app.views.restore.source_tab import SourceTab
 from app.views.restore.target_tab import TargetTab
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.tabs import form_tabs, mark_tabs
 from app.workers.answers import Failure
 
 
@@ -22,9 +22,11 @@ class RestoreDialog(FormDialog):
 
     Signals:
         queued: the engine has accepted the restore; carries the task's id.
+        instant_wanted: the VM is to run from a restore point instead; carries its id. The dialog has closed.
     """
 
     queued = Signal(str)
+    instant_wanted = Signal(str)
 
     def __init__(
         self,
@@ -38,18 +40,22 @@ class RestoreDialog(FormDialog):
         title = QCoreApplication.translate("RestoreDialog", "Restore a VM")
         action = QCoreApplication.translate("RestoreDialog", "Start restore")
         super().__init__(console, title, action, parent)
-        self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setDrawBase(False)
+        self.tabs = form_tabs(self)
         self.source = SourceTab(self, rule=rule, vm=vm, point=point)
+        self.source.actions_of_points.offers_instant = True
+        self.source.actions_of_points.instant_wanted.connect(self._on_instant)
         self.target = TargetTab(self)
         self.tabs.addTab(self.source, self.tr("Basic settings"))
         self.tabs.addTab(self.target, self.tr("Advanced settings"))
         self.body.addWidget(self.tabs, 1)
         self.source.point_chosen.connect(self.target.show_point)
         self.target.show_point(None)
-        self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
+        self.resize(style.RESTORE_WIDTH, style.EDITOR_HEIGHT)
         self.source.name.setFocus()
+
+    def _on_instant(self, known: KnownPoint) -> None:
+        self.reject()
+        self.instant_wanted.emit(known.point.id)
 
     def problems(self) -> dict[Field, str]:
         """Return what is wrong on either tab."""
@@ -60,13 +66,7 @@ class RestoreDialog(FormDialog):
         source, target = self.source.problems(), self.target.problems()
         lacks_point = self.source.show_point_problem()
         super().show_problems()
-        marks = (bool(source) or lacks_point, bool(target))
-        for place, is_wrong in enumerate(marks):
-            colors = self.console.colors
-            self.tabs.setTabIcon(place, icon(Glyph.ERROR, colors, colors.failed) if is_wrong else QIcon())
-        if any(marks) and not marks[self.tabs.currentIndex()]:
-            self.tabs.setCurrentIndex(marks.index(True))
-        return not any(marks)
+        return mark_tabs(self.tabs, (bool(source) or lacks_point, bool(target)), self.console.colors)
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Queue the restore."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
@@ -17,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from app.domain.display import visible
 from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
-from app.domain.restore_point import PointDisk
 from app.views import formatting, style
 from app.views.restore.places import Choice
 from app.views.widgets.plain import Label
@@ -119,6 +119,22 @@ class Processors(QWidget):
         return self.tr("Memory comes in steps of {n} MB.").format(n=_MIB_QUANTUM)
 
 
+class PlacedDisk(Protocol):
+    """A disk for which a datastore is chosen."""
+
+    @property
+    def key(self) -> int:
+        """Return its device key."""
+
+    @property
+    def label(self) -> str:
+        """Return what the platform calls it."""
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Return its size as the guest sees it."""
+
+
 class DiskRows(QWidget):
     """One datastore per disk. Thread: GUI.
 
@@ -130,7 +146,7 @@ class DiskRows(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._grid = _grid(self)
+        self._grid = rows_grid(self)
         self._boxes: dict[int, QComboBox] = {}
 
     @property
@@ -138,9 +154,9 @@ class DiskRows(QWidget):
         """Return the choices by the disks' keys."""
         return dict(self._boxes)
 
-    def show_disks(self, disks: Sequence[PointDisk], places: Sequence[DatastorePlace]) -> None:
+    def show_disks(self, disks: Sequence[PlacedDisk], places: Sequence[DatastorePlace]) -> None:
         """Offer a choice for each disk."""
-        _clear(self._grid)
+        clear_rows(self._grid)
         self._boxes = {}
         for place, disk in enumerate(disks):
             box = QComboBox(self)
@@ -175,7 +191,7 @@ class AdapterRows(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._grid = _grid(self)
+        self._grid = rows_grid(self)
         self._adapters: tuple[SavedAdapter, ...] = ()
         self._rows: dict[int, tuple[QComboBox, QLineEdit, Label]] = {}
 
@@ -191,7 +207,7 @@ class AdapterRows(QWidget):
 
     def show_adapters(self, adapters: Sequence[SavedAdapter], networks: Sequence[Choice]) -> None:
         """Offer the fields of each adapter."""
-        _clear(self._grid)
+        clear_rows(self._grid)
         self._adapters = tuple(adapters)
         self._rows = {}
         for place, adapter in enumerate(adapters):
@@ -255,7 +271,8 @@ class AdapterRows(QWidget):
         return tuple(found)
 
 
-def _grid(parent: QWidget) -> QGridLayout:
+def rows_grid(parent: QWidget) -> QGridLayout:
+    """Return the layout of rows that have a caption and one or two fields."""
     grid = QGridLayout(parent)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(style.SPACE_M)
@@ -265,7 +282,8 @@ def _grid(parent: QWidget) -> QGridLayout:
     return grid
 
 
-def _clear(grid: QGridLayout) -> None:
+def clear_rows(grid: QGridLayout) -> None:
+    """Take all rows out, and destroy what is in them."""
     while (item := grid.takeAt(0)) is not None:
         inner = item.layout()
         widgets = [item.widget()]

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +29,7 @@ from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, set_title
 from app.views.widgets.question import Question
+from app.views.widgets.scrolled import scroll_inside
 from app.workers.answers import Failure
 
 _MOST_ROWS_SEEN = 4
@@ -104,18 +104,10 @@ class OfferDialog(QDialog):
         self._lines.setContentsMargins(0, style.SPACE_XS, 0, style.SPACE_XS)
         self._lines.setSpacing(0)
         self._inside = inside
-        scroll = QScrollArea(self)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inside)
-        scroll.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
         self.disks = QFrame(self)
         self.disks.setProperty("role", "card")
-        frame = QVBoxLayout(self.disks)
-        frame.setContentsMargins(1, 1, 1, 1)
-        frame.addWidget(scroll)
+        scroll = scroll_inside(self.disks, inside, margin=1)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def _build_buttons(self) -> QHBoxLayout:
         self.stop = QPushButton(self.tr("Stop offering"), self)

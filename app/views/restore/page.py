@@ -1,7 +1,7 @@
 """The page of restores."""
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMenu, QTabBar
@@ -12,17 +12,21 @@ from app.models.rows import Column
 from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.program import Program
+from app.views.proof.list import ProofList
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from app.views.restore.instant import InstantDialog, InstantList
+from app.views.restore.instant.dialog import InstantDialog
+from app.views.restore.instant.list import InstantList
 from app.views.restore.offer_list import OfferList
+from app.views.restore.side_list import SideList
 from app.views.tasks.lines import TaskLine
 from app.views.tasks.task_list import TaskList
 from app.views.widgets.opening import open_once
 
-_RESTORES, _INSTANT, _OFFERS = range(3)
+_RESTORES, _INSTANT, _PROOFS, _OFFERS = range(4)
 """The lists, by the place of their tab."""
-_LISTS = {"instant": _INSTANT, "offers": _OFFERS}
+_LISTS = {"instant": _INSTANT, "proofs": _PROOFS, "offers": _OFFERS}
 """The lists that an address names."""
 
 
@@ -33,25 +37,36 @@ class RestorePage(TaskList):
     glyph = Glyph.RESTORE
     kinds = (TaskKind.RESTORE,)
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, program: Program | None = None) -> None:
+        """Build; ``program`` is what the page of an instant recovery asks how long the engine runs."""
         super().__init__(console, "restores")
+        self._program = program
         self.tabs = QTabBar(self)
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
         self.tabs.addTab(self.tr("Restores"))
         self.tabs.addTab(self.tr("Instant recoveries"))
+        self.tabs.addTab(self.tr("Proofs of restore"))
         self.tabs.addTab(self.tr("Disks over NBD"))
         self.tabs.currentChanged.connect(self._on_tab)
         self.instant = InstantList(console, self)
         self.instant.create_wanted.connect(self.open_instant)
-        self.instant.hide()
-        self.body.insertWidget(0, self.tabs)
-        self.body.addWidget(self.instant, 1)
+        self.proofs = ProofList(console, self)
         self.offers = OfferList(console, self)
-        self.offers.selection_changed.connect(self.on_selection)
-        self.offers.hide()
-        self.body.addWidget(self.offers, 1)
+        self._side_lists: dict[int, SideList[Any]] = {
+            _INSTANT: self.instant,
+            _PROOFS: self.proofs,
+            _OFFERS: self.offers,
+        }
+        self.body.insertWidget(0, self.tabs)
+        for part in self._side_lists.values():
+            self.body.addWidget(part, 1)
+            part.selection_changed.connect(self.on_selection)
+            part.hide()
         self._build_tools()
+        for part in self._side_lists.values():
+            self.toolbar.filter_changed.connect(part.table.set_filter)
+        self.toolbar.offer_columns(self._column_menu)
         self.on_selection()
 
     def _build_tools(self) -> None:
@@ -87,7 +102,12 @@ class RestorePage(TaskList):
             "<p><b>Restore</b> copies a VM back from a restore point, as a new VM or in the place of the "
             "original. Every block is read back and compared before the original is touched.</p>"
             "<p><b>Group restore</b> brings several VMs of a rule back at once, each from a point of its own.</p>"
-            "<p><b>Instant recovery</b> boots a VM straight from its backup; it comes with a later version.</p>"
+            "<p><b>Instant recovery</b> runs VMs straight from their restore points, at once. What they write is "
+            "kept apart. <b>Move</b> takes such a VM to a datastore for good; <b>Stop</b> takes it away, and what "
+            "it wrote can be kept as a restore point.</p>"
+            "<p><b>Proofs of restore</b> lists the restore points that were tried: those whose VMs were started, "
+            "without a network, and those whose file systems were read. A double click shows the picture of the "
+            "console.</p>"
             "<p><b>Disks over NBD</b> lists the restore points whose disks other programs of this machine can "
             "read; the menu of a restore point offers them.</p>"
         )
@@ -122,17 +142,24 @@ class RestorePage(TaskList):
         """Begin a restore."""
         self.open_restore()
 
+    @property
+    def _side(self) -> SideList[Any] | None:
+        """Return the list that is shown in the place of the restores."""
+        return self._side_lists.get(self.tabs.currentIndex())
+
     def on_selection(self) -> None:
         """Enable what fits the selection."""
-        rows, place = self.chosen_rows(), self.tabs.currentIndex()
-        offered = len(self.offers.chosen) if place == _OFFERS else 0
-        can_stop = place == _RESTORES and any(row.task.state.can_be_stopped for row in rows)
-        self.stop.setEnabled(can_stop or offered > 0)
-        self.details.setEnabled((place == _RESTORES and len(rows) == 1) or offered == 1)
+        side, rows = self._side, self.chosen_rows()
+        if side is not None:
+            self.stop.setEnabled(side.can_stop())
+            self.details.setEnabled(side.can_open())
+        else:
+            self.stop.setEnabled(any(row.task.state.can_be_stopped for row in rows))
+            self.details.setEnabled(len(rows) == 1)
 
     def _on_stop(self) -> None:
-        if self.tabs.currentIndex() == _OFFERS:
-            self.offers.stop_chosen()
+        if self._side is not None:
+            self._side.stop_chosen()
         else:
             self.ask_to_stop([line.task for line in self.chosen_rows()])
 
@@ -143,31 +170,40 @@ class RestorePage(TaskList):
     def refresh(self) -> None:
         """Load again what is shown."""
         super().refresh()
-        if self.tabs.currentIndex() == _OFFERS:
-            self.offers.refresh()
+        if self._side is not None:
+            self._side.refresh()
 
     def leave(self) -> None:
         """Stop asking."""
         super().leave()
-        self.offers.leave()
+        for part in self._side_lists.values():
+            part.leave()
+
+    def ask_to_export(self) -> None:
+        """Ask where the list that is shown is to be written."""
+        if self._side is not None:
+            self._side.exporter.ask()
+        else:
+            super().ask_to_export()
+
+    def _column_menu(self) -> QMenu:
+        return (self._side or self).table.column_menu()
 
     def _on_details(self) -> None:
-        if self.tabs.currentIndex() == _OFFERS:
-            for offer in self.offers.chosen[:1]:
-                self.offers.open_offer(offer)
+        if self._side is not None:
+            self._side.open_chosen()
             return
         for line in self.chosen_rows()[:1]:
             self.on_activated(line)
 
     def _on_tab(self, place: int) -> None:
         self.stages.setVisible(place == _RESTORES)
-        self.instant.setVisible(place == _INSTANT)
-        self.offers.setVisible(place == _OFFERS)
-        if place == _OFFERS:
-            self.offers.begin()
-        else:
-            self.offers.leave()
-        self.toolbar.show_list_tools(shown=place == _RESTORES)
+        for at, part in self._side_lists.items():
+            part.setVisible(at == place)
+            if at == place:
+                part.begin()
+            else:
+                part.leave()
         self.on_selection()
 
     # --- addresses and dialogs --------------------------------------------------------------------------------
@@ -175,18 +211,19 @@ class RestorePage(TaskList):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the list, and the dialog that the address names.
 
-        ``("new", rule, vm)``, ``("group", rule)``, ``("instant", rule, vm)``, ``("offers",)``; anything else is a
-        restore point.
+        ``("new", rule, vm)``, ``("group", rule)``, ``("instant", rule, vm)``, ``("instant", rule)``;
+        ``("instant",)``, ``("proofs",)`` and ``("offers",)`` are lists; anything else is a restore point.
         """
         self.banner.hide()
         self.tabs.setCurrentIndex(_LISTS.get("".join(path[:1]), _RESTORES))
         super().open(())
         if not path:
             return
-        if path[0] == "offers":
-            self.offers.begin()
-            return
         what, *rest = path
+        if what in _LISTS and self._side is not None:
+            self._side.begin()
+            if not rest:
+                return
         rule = RuleId(rest[0]) if rest else None
         vm = VmId(rest[1]) if len(rest) > 1 else None
         if what == "new":
@@ -209,6 +246,7 @@ class RestorePage(TaskList):
         """Open the restore dialog."""
         dialog = RestoreDialog(self.console, rule=rule, vm=vm, point=point, parent=self)
         dialog.queued.connect(self._on_queued)
+        dialog.instant_wanted.connect(self._on_instant_wanted)
         open_once(dialog)
 
     def _on_queued(self, task: str) -> None:
@@ -223,11 +261,25 @@ class RestorePage(TaskList):
         dialog.succeeded.connect(self.refresh)
         open_once(dialog)
 
-    def open_instant(self, _checked: object = None, *, rule: RuleId | None = None, vm: VmId | None = None) -> None:
+    def open_instant(
+        self,
+        _checked: object = None,
+        *,
+        rule: RuleId | None = None,
+        vm: VmId | None = None,
+        point: PointId | None = None,
+    ) -> None:
         """Open the dialog of an instant recovery."""
-        dialog = InstantDialog(self.console, rule=rule, vm=vm, parent=self)
-        dialog.restore_wanted.connect(partial(self.open_restore, rule=rule, vm=vm))
+        dialog = InstantDialog(self.console, rule=rule, vm=vm, point=point, program=self._program, parent=self)
+        dialog.queued.connect(self._on_instant_queued)
         open_once(dialog)
+
+    def _on_instant_wanted(self, point: str) -> None:
+        self.open_instant(point=PointId(point))
+
+    def _on_instant_queued(self, tasks: tuple[TaskId, ...]) -> None:
+        self.tabs.setCurrentIndex(_INSTANT)
+        self.instant.expect(tasks)
 
 
 def _name(line: TaskLine) -> str:

@@ -20,8 +20,8 @@ from app.views.restore.places import (
 )
 
 
-class PlaceBoxes(QObject):
-    """Offers what is behind each choice: the hosts of a datacenter, the datastores of a host. Thread: GUI.
+class HostBoxes(QObject):
+    """Offers the datacenters of a platform, and the hosts of the chosen one. Thread: GUI.
 
     Signals:
         narrowed: other datastores or networks may be offered now.
@@ -33,7 +33,7 @@ class PlaceBoxes(QObject):
         super().__init__(parent)
         self._places: PlatformPlaces | None = None
         self._facts: VmFacts | None = None
-        self.datacenter, self.host, self.datastore = QComboBox(parent), QComboBox(parent), QComboBox(parent)
+        self.datacenter, self.host = QComboBox(parent), QComboBox(parent)
         self.datacenter.currentIndexChanged.connect(self._on_datacenter)
         self.host.currentIndexChanged.connect(self._on_host)
 
@@ -48,13 +48,25 @@ class PlaceBoxes(QObject):
         self._facts = facts
         self._show_firsts()
 
+    def networks(self) -> tuple[Choice, ...]:
+        """Return the networks of what is chosen."""
+        return network_choices(self._hosts(of_host=True), self._places)
+
     def datastores(self) -> tuple[DatastorePlace, ...]:
         """Return the datastores of what is chosen."""
         return datastore_choices(self._hosts(of_host=True), self._places)
 
-    def networks(self) -> tuple[Choice, ...]:
-        """Return the networks of what is chosen."""
-        return network_choices(self._hosts(of_host=True), self._places)
+    def fill(self) -> None:
+        """Offer what depends on the chosen host."""
+
+    def firsts(self) -> tuple[tuple[QComboBox, str], ...]:
+        """Return the boxes, each with what its entry without a choice comes to."""
+        facts = self._facts
+        return ((self.datacenter, facts.datacenter if facts else ""), (self.host, facts.host if facts else ""))
+
+    def first_text(self, value: str) -> str:
+        """Return the words of an entry without a choice, with what it comes to where that is known."""
+        return self.tr("As backed up: {what}").format(what=value) if value else self.tr("As backed up")
 
     def _on_datacenter(self) -> None:
         before = self.host.currentData()
@@ -62,7 +74,7 @@ class PlaceBoxes(QObject):
         self._on_host()
 
     def _on_host(self) -> None:
-        fill_datastores(self.datastore, "", self.datastores())
+        self.fill()
         self._show_firsts()
         self.narrowed.emit()
 
@@ -85,11 +97,21 @@ class PlaceBoxes(QObject):
         )
 
     def _show_firsts(self) -> None:
-        facts = self._facts
-        for box, value in (
-            (self.datacenter, facts.datacenter if facts else ""),
-            (self.host, facts.host if facts else ""),
-            (self.datastore, facts.datastore if facts else ""),
-        ):
-            text = self.tr("As backed up: {what}").format(what=value) if value else self.tr("As backed up")
-            box.setItemText(0, text)
+        for box, value in self.firsts():
+            box.setItemText(0, self.first_text(value))
+
+
+class PlaceBoxes(HostBoxes):
+    """Offers the datastores of the chosen host as well. Thread: GUI."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.datastore = QComboBox(parent)
+
+    def fill(self) -> None:
+        """Offer the datastores."""
+        fill_datastores(self.datastore, "", self.datastores())
+
+    def firsts(self) -> tuple[tuple[QComboBox, str], ...]:
+        """Return the boxes, each with what its entry without a choice comes to."""
+        return (*super().firsts(), (self.datastore, self._facts.datastore if self._facts else ""))

@@ -1,4 +1,4 @@
-"""What can be done with a restore point in a table of them: verify, offer, delete and take back, export."""
+"""What can be done with a restore point in a table of them: verify, prove, offer, delete and take back, export."""
 
 from functools import partial
 
@@ -6,10 +6,13 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.contract.points import DeletePoint, StartVerify, TakeBackPoint
+from app.contract.proofs import ProofRow
 from app.domain.tasks import KnownPoint
 from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.proof.result import ProofDialog
+from app.views.proof.starting import ask_to_prove
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
@@ -29,15 +32,19 @@ class PointActions(QObject):
 
     Signals:
         changed: other points are there now.
+        instant_wanted: a VM is to run from a point; carries the :class:`KnownPoint`.
     """
 
     changed = Signal()
+    instant_wanted = Signal(object)
 
     def __init__(self, console: Console, table: Table[KnownPoint], owner: QWidget) -> None:
         super().__init__(owner)
         self._console = console
         self._table = table
         self._owner = owner
+        self.offers_instant = False
+        """Whether an instant recovery is offered; its listener makes it so."""
         self.undo = UndoStrip(console, owner)
         self.banner = Banner(owner)
         self.exporter: TableExporter[KnownPoint] = TableExporter(console, table, "restore-points", owner)
@@ -57,6 +64,14 @@ class PointActions(QObject):
         colors = self._console.colors
         verify = menu.addAction(icon(Glyph.VERIFY, colors), self.tr("Verify"))
         verify.triggered.connect(partial(self._on_verify, known))
+        prove = menu.addAction(icon(Glyph.PROVE, colors), self.tr("Prove…"))
+        prove.triggered.connect(partial(self._on_prove, known))
+        if (tried := ProofRow.of(known)) is not None:
+            result = menu.addAction(icon(Glyph.INFO, colors), self.tr("Result of the proof…"))
+            result.triggered.connect(partial(self._on_result, tried))
+        if self.offers_instant:
+            instant = menu.addAction(icon(Glyph.INSTANT, colors), self.tr("Instant recovery…"))
+            instant.triggered.connect(partial(self.instant_wanted.emit, known))
         offer = menu.addAction(icon(Glyph.DISK, colors), self.tr("Offer disks over NBD…"))
         offer.triggered.connect(partial(self._on_offer, known))
         delete = menu.addAction(icon(Glyph.DELETE, colors), self.tr("Delete…"))
@@ -75,6 +90,12 @@ class PointActions(QObject):
 
     def _on_verifying(self, _task: object) -> None:
         self.banner.show_text(self.tr("The restore point is being verified; see the tasks."))
+
+    def _on_prove(self, known: KnownPoint) -> None:
+        ask_to_prove(self._console, (known,), self.banner, self._owner)
+
+    def _on_result(self, tried: ProofRow) -> None:
+        open_once(ProofDialog(self._console, tried, self._owner))
 
     def _on_offer(self, known: KnownPoint) -> None:
         point = known.point

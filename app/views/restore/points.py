@@ -8,8 +8,9 @@ from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, VerificationState
 from app.models.rows import Column
 from app.views import formatting
+from app.views.proof.words import point_proof_column, proof_pill, proof_time
 from app.views.widgets.pill import Pill, Tone
-from app.views.words import backup_kind_word
+from app.views.words import backup_kind_word, said_text
 
 _STATES = {
     VerificationState.UNKNOWN: (QT_TRANSLATE_NOOP("Points", "Not verified"), Tone.IDLE, True),
@@ -32,6 +33,12 @@ def point_title(known: KnownPoint) -> str:
     return text
 
 
+def tried_title(known: KnownPoint) -> str:
+    """Return a point in one line, with what its proof says."""
+    title = point_title(known)
+    return title if known.proof is None else f"{title} · {proof_pill(known.proof).text}"
+
+
 def point_columns() -> tuple[Column[KnownPoint], ...]:
     """Return the columns of the table of points."""
     return (
@@ -40,7 +47,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             title=QCoreApplication.translate("Points", "Backed up at"),
             text=lambda known: formatting.exact_time(known.point.created_at),
             sort=lambda known: known.point.order,
-            width=150,
+            width=148,
             stretch=True,
         ),
         Column(
@@ -53,13 +60,13 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             ).format(size=formatting.size(known.point.stored_bytes)),
             numeric=True,
             unit="B",
-            width=76,
+            width=72,
         ),
         Column(
             key="kind",
             title=QCoreApplication.translate("Points", "Backup kind"),
             text=lambda known: backup_kind_word(known.point.kind),
-            width=108,
+            width=96,
         ),
         Column(
             key="verification",
@@ -67,8 +74,9 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             text=lambda known: verification_pill(known.verification).text,
             paint=lambda known: verification_pill(known.verification),
             tooltip=lambda known: formatting.exact_time(known.verified_at) if known.verified_at else None,
-            width=120,
+            width=112,
         ),
+        point_proof_column(),
     )
 
 
@@ -86,6 +94,14 @@ def _transport_word(point: RestorePoint) -> str:
     return ", ".join(modes) or formatting.NOTHING
 
 
+def _proof_words(known: KnownPoint) -> str:
+    if known.proof is None:
+        return formatting.NOTHING
+    words = QCoreApplication.translate("Points", "{proof}: {reason} ({time})")
+    proof = known.proof
+    return words.format(proof=proof_pill(proof).text, reason=said_text(proof.reason), time=proof_time(proof))
+
+
 def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
     """Return the documented point information: names as on the documented page, with their values."""
     facts, point = known.point.facts, known.point
@@ -101,4 +117,5 @@ def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
         ("encryption", _encryption_word(known)),
         ("transport", _transport_word(point)),
         ("parent", point.parent or formatting.NOTHING),
+        ("proof", _proof_words(known)),
     )

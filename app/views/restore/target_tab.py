@@ -7,10 +7,8 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -27,11 +25,12 @@ from app.views import style
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors
 from app.views.restore.original import OriginalPane
 from app.views.restore.place_boxes import PlaceBoxes
-from app.views.restore.plan_note import PlanNote
+from app.views.restore.plan_note import Plan, PlanNote
 from app.views.widgets.checks import VM_NAME_MAX_CHARS, name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import set_tip
+from app.views.widgets.scrolled import scroll_inside
 from app.views.words import failure_text
 from app.workers.answers import Failure
 
@@ -76,15 +75,7 @@ class TargetTab(QWidget):
         self._column.addWidget(self.plan_note)
         self._watch()
         self._column.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inner)
-        for ground in (scroll.viewport(), inner):
-            ground.setAutoFillBackground(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        scroll_inside(self, inner)
 
     def _watch(self) -> None:
         """Plan again after each change of what decides where the VM goes and whether it fits."""
@@ -99,18 +90,19 @@ class TargetTab(QWidget):
         for rows in (self.disks, self.adapters):
             rows.changed.connect(changed)
 
-    def _planned(self) -> PlanRestore | None:
-        """Return the restore as it is chosen now, for planning it; None while something is missing."""
+    def _planned(self) -> tuple[Plan, ...]:
+        """Return the restore as it is chosen now, for planning it; nothing while something is missing."""
         known, platform = self._known, self.platform_id
         if known is None or platform is None or not (self.overwrites or self.vm_name.text().strip()):
-            return None
-        return PlanRestore(
+            return ()
+        query = PlanRestore(
             standby=known.standby,
             target_path=known.target_path,
             point=known.point.id,
             platform=platform,
             target=self.target(),
         )
+        return (Plan(query),)
 
     def _build_options(self) -> None:
         self.power_on = QCheckBox(self.tr("Power the VM on after the restore"), self)

@@ -5,9 +5,8 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice, QMarginsF
 from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
-from app.core.durable import replace_durably
 from app.domain.errors import OperationalError
-from app.domain.reasons import reason_of
+from app.views.widgets.private_file import write_private
 
 _MARGIN_MM = 20.0
 
@@ -47,7 +46,4 @@ def write_recovery_key(path: Path, data: bytes) -> None:
     Raises:
         RecoveryKeyNotWritten: the system refused.
     """
-    try:
-        replace_durably(path, data)
-    except OSError as error:
-        raise RecoveryKeyNotWritten(path=path, detail=reason_of(error)) from error
+    write_private(path, data, RecoveryKeyNotWritten)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMenu,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -34,6 +33,7 @@ from app.views.widgets.export import TableExporter
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.plain import Label
 from app.views.widgets.question import Question
+from app.views.widgets.scrolled import scroll_inside
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import row_error_details, row_error_hint, row_error_message
@@ -110,15 +110,7 @@ class TaskDetailsView(QWidget):
         column.addWidget(self.bottleneck)
         column.addStretch(1)
         card = _card(self)
-        scroll = QScrollArea(card)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inner)
-        for ground in (scroll.viewport(), inner):  # the card's own ground shows through
-            ground.setAutoFillBackground(False)
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(1, 1, 1, 1)
-        layout.addWidget(scroll)
+        scroll_inside(card, inner, margin=1)
         card.setFixedWidth(style.FIELD_WIDTH - style.SPACE_XL * 2)
         return card
 

@@ -13,6 +13,7 @@ from app.contract.tasks import TaskRow
 from app.domain.states import TaskKind, TaskState
 from app.views import formatting, style
 from app.views.console import ThemeSwitch
+from app.views.tasks.lines import own_word
 from app.views.words import state_word
 
 _MOVING = (TaskState.RUNNING, TaskState.VERIFYING)
@@ -74,8 +75,13 @@ def stage_names(kind: TaskKind) -> tuple[str, str, str]:
     host = QCoreApplication.translate("Figures", "Platform and network")
     standby = QCoreApplication.translate("Figures", "Standby machine")
     processing = QCoreApplication.translate("Figures", "Processing")
-    if kind is TaskKind.RESTORE:
+    if kind in (TaskKind.RESTORE, TaskKind.INSTANT_FINISH):
         return standby, processing, host
+    if kind is TaskKind.INSTANT_KEEP:
+        return QCoreApplication.translate("Figures", "Overlay"), processing, standby
+    if kind is TaskKind.MIGRATION:
+        source = QCoreApplication.translate("Figures", "Source platform and network")
+        return source, processing, QCoreApplication.translate("Figures", "Target platform and network")
     return host, processing, standby
 
 
@@ -174,11 +180,7 @@ def step_rows(row: TaskRow, now: datetime) -> list[tuple[str, str, float, str]]:
 
 def step_word(row: TaskRow, state: TaskState) -> str:
     """Return the word of a step, which for restores is another than for backups."""
-    if row.kind is TaskKind.RESTORE and state is TaskState.PREPARING:
-        return QCoreApplication.translate("RestoreWords", "Preparing")
-    if row.kind is TaskKind.RESTORE and state is TaskState.RUNNING:
-        return QCoreApplication.translate("RestoreWords", "Restoring")
-    return state_word(state)
+    return own_word(row.kind, state) or state_word(state)
 
 
 def _final_color(state: TaskState) -> str:

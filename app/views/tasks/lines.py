@@ -12,10 +12,19 @@ from app.views.widgets.pill import Pill
 from app.views.words import state_pill
 
 _MOVING = (TaskState.RUNNING, TaskState.VERIFYING)
-_RESTORE_WORDS = {
-    TaskState.PREPARING: QT_TRANSLATE_NOOP("RestoreWords", "Preparing"),
-    TaskState.RUNNING: QT_TRANSLATE_NOOP("RestoreWords", "Restoring"),
+_PREPARING = QT_TRANSLATE_NOOP("RestoreWords", "Preparing")
+_OWN_WORDS = {
+    (TaskKind.RESTORE, TaskState.PREPARING): _PREPARING,
+    (TaskKind.RESTORE, TaskState.RUNNING): QT_TRANSLATE_NOOP("RestoreWords", "Restoring"),
+    (TaskKind.INSTANT_START, TaskState.PREPARING): _PREPARING,
+    (TaskKind.INSTANT_STOP, TaskState.PREPARING): _PREPARING,
+    (TaskKind.INSTANT_FINISH, TaskState.PREPARING): _PREPARING,
+    (TaskKind.INSTANT_FINISH, TaskState.RUNNING): QT_TRANSLATE_NOOP("RestoreWords", "Migrating"),
+    (TaskKind.INSTANT_KEEP, TaskState.PREPARING): _PREPARING,
+    (TaskKind.MIGRATION, TaskState.PREPARING): _PREPARING,
+    (TaskKind.MIGRATION, TaskState.RUNNING): QT_TRANSLATE_NOOP("RestoreWords", "Migrating"),
 }
+"""Words of a state in tasks that bring VMs back, where it has another than in a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +64,25 @@ def with_sample(row: TaskRow, sample: TaskProgress) -> TaskRow:
 
 
 def task_pill(row: TaskRow) -> Pill:
-    """Return how a task's state is drawn; restores have words of their own."""
+    """Return how a task's state is drawn; those that bring VMs back have words of their own."""
     percent = row.progress.platform_percent
     if row.state is TaskState.REMOVING_SNAPSHOT and percent is not None:
         pill = state_pill(row.state)
         return Pill(f"{pill.text} {formatting.percent(percent / 100)}", pill.tone, percent / 100)
     fraction = row.progress.fraction if row.state in _MOVING and row.progress.total_bytes else None
     pill = state_pill(row.state, fraction)
-    word = _RESTORE_WORDS.get(row.state) if row.kind is TaskKind.RESTORE else None
-    if word is None:
+    text = own_word(row.kind, row.state)
+    if text is None:
         return pill
-    text = QCoreApplication.translate("RestoreWords", str(word))
     if pill.fraction is not None:
         text = f"{text} {formatting.percent(pill.fraction)}"
     return Pill(text, pill.tone, pill.fraction, pill.outlined)
+
+
+def own_word(kind: TaskKind, state: TaskState) -> str | None:
+    """Return the word of a state in a kind of task that has one of its own; None where it has none."""
+    word = _OWN_WORDS.get((kind, state))
+    return None if word is None else QCoreApplication.translate("RestoreWords", str(word))
 
 
 def spent(row: TaskRow, now: datetime) -> timedelta | None:

@@ -1,10 +1,13 @@
 """The page of all tasks, and of one."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QWidget
 
+from app.contract.proofs import ListProofs, ProofRow
+from app.contract.tasks import TaskRow
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.models.rows import Column
@@ -12,10 +15,12 @@ from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
+from app.views.proof.result import ProofDialog
 from app.views.tasks.details import TaskDetailsView
 from app.views.tasks.head import title_of
 from app.views.tasks.lines import TaskLine
 from app.views.tasks.task_list import TaskList, kind_text
+from app.views.widgets.opening import open_once
 from app.views.words import task_kind_word
 
 _WAITING = (TaskState.STARTING, TaskState.IDLE, TaskState.PENDING)
@@ -31,6 +36,7 @@ class TasksPage(TaskList):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, "tasks")
+        self._proofs = self.make_question()
         self.states = QComboBox(self)
         self.kind = QComboBox(self)
         self.details = TaskDetailsView(console, self)
@@ -52,6 +58,7 @@ class TasksPage(TaskList):
         )
         self.copy = bar.add_action(self.tr("Copy details"), Glyph.COPY, self._on_copy)
         self.log = bar.add_action(self.tr("View the log"), Glyph.LOG, self._on_log)
+        self.proof = bar.add_action(self.tr("Result of the proof"), Glyph.PROVE, self._on_proof)
         for text, states in (
             (self.tr("All states"), None),
             (self.tr("Running"), _RUNNING),
@@ -134,6 +141,7 @@ class TasksPage(TaskList):
         self.stop.setEnabled(any(row.state.can_be_stopped for row in rows))
         self.again.setEnabled(len(rows) == 1 and rows[0].state.is_final)
         self.log.setEnabled(len(rows) == 1)
+        self._offer_proof(rows[0] if len(rows) == 1 else None)
 
     # --- one task ---------------------------------------------------------------------------------------------
 
@@ -178,6 +186,7 @@ class TasksPage(TaskList):
         for widget in (self.back, self.copy):
             widget.setVisible(shown)
         self.toolbar.show_list_tools(shown=not shown)
+        self._offer_proof(None)
         self.on_selection()
 
     def _on_loaded(self) -> None:
@@ -186,35 +195,47 @@ class TasksPage(TaskList):
             self.stop.setEnabled(row.state.can_be_stopped)
             self.again.setEnabled(row.state.is_final)
             self.log.setEnabled(True)
+            self._offer_proof(row)
             self.crumbs_changed.emit()
 
     # --- actions ----------------------------------------------------------------------------------------------
 
-    def _chosen(self) -> list[TaskLine]:
-        return list(self.chosen_rows())
+    def _acted_on(self) -> list[TaskRow]:
+        """Return the task that is shown, else those that are chosen in the list."""
+        if self.details.isVisibleTo(self):
+            return [self.details.row] if self.details.row is not None else []
+        return [line.task for line in self.chosen_rows()]
+
+    def _offer_proof(self, row: TaskRow | None) -> None:
+        """Offer what a proof found, for a task that was one."""
+        self.proof.setVisible(row is not None and row.kind is TaskKind.PROOF and row.state.is_final)
+
+    def _on_proof(self) -> None:
+        for task in self._acted_on()[:1]:
+            query = ListProofs(vm=task.vm)
+            self._proofs.ask(query, partial(self._on_proofs, task), self.banner.show_failure)
+
+    def _on_proofs(self, task: TaskRow, rows: tuple[ProofRow, ...]) -> None:
+        row = next((row for row in rows if row.proof.task == task.id), None)
+        if row is not None:
+            open_once(ProofDialog(self.console, row, self))
+        else:
+            self.banner.show_text(self.tr("This task has no result, or a later proof has replaced it."))
 
     def _on_stop(self) -> None:
-        row = self.details.row
-        if self.details.isVisibleTo(self):
-            self.ask_to_stop((row,) if row is not None else ())
-        else:
-            self.ask_to_stop([line.task for line in self._chosen()])
+        self.ask_to_stop(self._acted_on())
 
     def on_delete(self) -> None:
         """Ask whether to stop the chosen tasks; one that has ended stays in the list."""
         self._on_stop()
 
     def _on_again_clicked(self) -> None:
-        row = self.details.row if self.details.isVisibleTo(self) else None
-        tasks = [row] if row is not None else [line.task for line in self._chosen()]
-        for task in tasks[:1]:
+        for task in self._acted_on()[:1]:
             self.run_again(task)
 
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self.details.as_text())
 
     def _on_log(self) -> None:
-        row = self.details.row if self.details.isVisibleTo(self) else None
-        tasks = [row] if row is not None else [line.task for line in self._chosen()]
-        for task in tasks[:1]:
+        for task in self._acted_on()[:1]:
             self.console.go("log", "task", task.id)

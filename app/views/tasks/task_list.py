@@ -314,6 +314,22 @@ def _consequences(tasks: Sequence[TaskRow]) -> tuple[str, ...]:
                 "TaskList", "A restore removes the VM it was creating; the original VM stays as it is."
             )
         )
+    if any(task.kind is TaskKind.INSTANT_START for task in tasks):
+        texts.append(
+            QCoreApplication.translate(
+                "TaskList", "A start of an instant recovery removes what it has made on the platform."
+            )
+        )
+    if any(task.kind is TaskKind.INSTANT_FINISH for task in tasks):
+        texts.append(
+            QCoreApplication.translate("TaskList", "A VM that is moved goes on running from its restore point.")
+        )
+    if any(task.kind is TaskKind.MIGRATION for task in tasks):
+        texts.append(
+            QCoreApplication.translate(
+                "TaskList", "A migration keeps what was copied; it can be resumed. Its source VM runs on."
+            )
+        )
     texts.append(QCoreApplication.translate("TaskList", "What was stopped can be run again."))
     return tuple(texts)
 

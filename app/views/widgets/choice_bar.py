@@ -40,6 +40,11 @@ class ChoiceBar(QWidget, Generic[Choice]):
         self._group.idClicked.connect(self._on_clicked)
 
     @property
+    def values(self) -> Sequence[Choice]:
+        """Return the choices, left to right."""
+        return tuple(self._values)
+
+    @property
     def value(self) -> Choice:
         """Return the choice that holds."""
         return self._values[self._group.checkedId()]

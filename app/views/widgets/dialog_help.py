@@ -60,10 +60,65 @@ _TEXTS: Final = {
         "<p>Brings the VMs of a rule back over their originals, each from the point chosen next to it. "
         "Leave out the VMs that stay as they are.</p>",
     ),
+    "MigrationDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Copies VMs to another platform, or to another host or datastore of the same one, while they run. All "
+        "of them go to one place; each can have another name there.</p><p>What is not chosen is as at the "
+        "source. "
+        "What the target will not have is said below the choice, before anything is done.</p>",
+    ),
+    "MigrationVmPicker": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Check the VMs to migrate; the filter finds them by name. A VM that is being migrated already is grey "
+        "and names its target.</p>",
+    ),
+    "StopMigrationDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Ends the copying. Unless you choose to delete what was copied, the migration can be resumed, and "
+        "copies only what is missing. The source is not touched; a cut-over is undone.</p>",
+    ),
+    "MigrationDetails": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Everything about one migration, as it is now. The log is that of its latest task.</p>",
+    ),
+    "ProveDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Starts the VM of a restore point on a host, without a network and with limited CPUs and "
+        "memory, until its system has come up, and takes it away again. Nothing is copied, and the "
+        "backup is never changed.</p><p>Where it cannot be started, its partition tables and file "
+        "systems are read instead.</p>",
+    ),
+    "ProofDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>What a proof found, and what the console of the VM showed when it ended.</p><p>An "
+        "instant recovery of the same restore point lets you look inside.</p>",
+    ),
     "InstantDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
-        "<p>Boots a VM straight from its backup, without copying it first. What it writes goes to an "
-        "overlay; the backup itself is never changed.</p>",
+        "<p>Runs VMs straight from their restore points, at once: the host mounts a datastore of this machine, "
+        "and nothing is copied before. Several VMs of a rule start one after the other, in the order of the "
+        "list.</p><p>What a VM writes is kept apart from the backup at the standby machine. Move it to a "
+        "datastore later, also while it runs, or stop it.</p>",
+    ),
+    "StopDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Takes the VM away from the platform. Unless you choose to delete what it wrote, it can be started "
+        "again, or made a restore point.</p>",
+    ),
+    "FinishDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Moves the VM to a datastore of the platform for good. Afterwards nothing of this machine is needed "
+        "for it, and its restore point is not in use any more.</p>",
+    ),
+    "ResumeDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Runs the VM again from the same restore point, with all that it had written before it was "
+        "stopped.</p>",
+    ),
+    "InstantDetails": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>What the VM reads and writes here, and how long the standby machine has room for it at that rate. The "
+        "figures are of the last seconds.</p>",
     ),
     "EmailDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",

@@ -48,13 +48,14 @@ class ListPage(Page, Generic[Row]):
         self.exporter: TableExporter[Row] = TableExporter(console, self.table, name, self, self.export_source)
         self.messages.add(self.exporter.strip)
         self.body.addWidget(self.stages)
-        self.toolbar.offer_export(self.exporter.ask)
+        self.toolbar.offer_export(self.ask_to_export)
         self.toolbar.offer_columns(self.table.column_menu)
         self.toolbar.filter_changed.connect(self.table.set_filter)
         self.toolbar.list_wanted.connect(self.table.setFocus)
         self.table.menu_wanted.connect(self._on_menu)
         self.table.row_activated.connect(self.on_activated)
-        self.table.current_changed.connect(self._on_current)
+        self.table.current_changed.connect(self._on_selected)
+        self.table.selectionModel().selectionChanged.connect(self._on_selected)
         self.table.delete_wanted.connect(self.on_delete)
         self.stages.create_wanted.connect(self.on_create)
         self.stages.retry_wanted.connect(self.refresh)
@@ -119,6 +120,10 @@ class ListPage(Page, Generic[Row]):
     def export_source(self) -> Source[Row]:
         """Return the rows that an export writes; lists that hold only their first rows override this."""
         return LoadedRows(self.table.shown_rows())
+
+    def ask_to_export(self) -> None:
+        """Ask where the list is to be written, and write it there."""
+        self.exporter.ask()
 
     def on_selection(self) -> None:
         """React to another selection or to other rows, such as by enabling buttons."""
@@ -231,5 +236,5 @@ class ListPage(Page, Generic[Row]):
         self.exporter.fill_menu(menu)
         menu.popup(position)
 
-    def _on_current(self, _row: object) -> None:
+    def _on_selected(self, _row: object) -> None:
         self.on_selection()

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from app.core.durable import replace_durably
 from app.domain.errors import OperationalError
-from app.domain.reasons import reason_of
+from app.views.widgets.private_file import write_private
 
 
 class ReportNotWritten(OperationalError):
@@ -21,7 +20,4 @@ def write_report(path: Path, text: str) -> None:
     Raises:
         ReportNotWritten: the system refused.
     """
-    try:
-        replace_durably(path, text.encode())
-    except OSError as error:
-        raise ReportNotWritten(path=path, detail=reason_of(error)) from error
+    write_private(path, text.encode(), ReportNotWritten)

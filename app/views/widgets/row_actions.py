@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QCursor, QFontMetrics, QHelpEvent, QIcon, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QCursor, QFontMetrics, QHelpEvent, QIcon, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QMenu,
@@ -94,6 +94,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         theme.changed.connect(self._apply_colors)
         self._apply_colors()
         table.viewport().installEventFilter(self)
+        table.room_changed.connect(self._fit)
         table.setItemDelegateForColumn(column, self)
 
     @property
@@ -205,8 +206,8 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         show_tip(event.globalPos(), text, view)
         return True
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Redraw while the pointer moves over the icons, and fit the column to the table's width."""
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """Redraw while the pointer moves over the icons."""
         if not shiboken6.isValid(self._table):
             # The table is being destroyed; its viewport still hears events then.
             return False
@@ -214,8 +215,6 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
             index = self._table.indexAt(event.position().toPoint())
             if index.isValid() and index.column() == self._column:
                 self._table.update(index)
-        elif watched is self._table.viewport() and isinstance(event, QResizeEvent):
-            self._fit()
         return False
 
     def _fit(self) -> None:

@@ -28,6 +28,7 @@ from app.views import style
 from app.views.frame.memory import Memory
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import show_tip
+from app.views.widgets.roomy import RoomyColumns
 from app.views.widgets.sheet_cells import has_data
 
 Row = TypeVar("Row")
@@ -83,12 +84,14 @@ class Table(QTableView, Generic[Row]):
         menu_wanted: The context menu of a row was asked for, by mouse or keyboard; carries the row and the global
             position.
         delete_wanted: The Delete key.
+        room_changed: The table is wider or narrower; before the stretching column takes what is left.
     """
 
     row_activated = Signal(object)
     current_changed = Signal(object)
     menu_wanted = Signal(object, QPoint)
     delete_wanted = Signal()
+    room_changed = Signal()
 
     def __init__(self, name: str, model: RowModel[Row], memory: Memory, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +103,7 @@ class Table(QTableView, Generic[Row]):
         self._proxy = _Proxy(self)
         self._proxy.setSourceModel(model)
         self.setModel(self._proxy)
+        self._roomy = RoomyColumns(self, model.columns, memory)
         self._build_behaviour()
         self._build_header()
 
@@ -245,6 +249,8 @@ class Table(QTableView, Generic[Row]):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the stretching column the room that the others leave, but never less than its own width."""
         super().resizeEvent(event)
+        self._roomy.fit()
+        self.room_changed.emit()
         shown = [place for place in range(len(self.rows.columns)) if not self.isColumnHidden(place)]
         stretching = next((place for place in shown if self.rows.columns[place].stretch), None)
         if stretching is not None:
@@ -286,6 +292,7 @@ class Table(QTableView, Generic[Row]):
         action = self.sender()
         if isinstance(action, QAction):
             self.setColumnHidden(int(action.data()), not shown)
+            self._roomy.choose(int(action.data()), shown=shown)
             self._on_layout_settled()
 
     def _on_layout_settled(self) -> None:

@@ -21,6 +21,7 @@ from app.simulator.releases import Version
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere.certificates import fetch_certificate
+from tests.support.built_once import built_once
 from tests.support.simulated import platform_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -80,18 +81,13 @@ def govmomi(folder: Path, *, machines: int = 2, folders: int = 0, apps: int = 0)
 def built_simulator() -> Path:
     """Return the Go simulator's program, built once per version of its source."""
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    program = CACHE / f"vcsim-{digest}"
-    if not program.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = CACHE / f"vcsim-{digest}.building"
-        subprocess.run(
-            ["go", "build", "-o", str(fresh), str(SOURCE)],
-            check=True,
-            env={**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(CACHE / "go")},
-            timeout=240,
-        )
-        fresh.replace(program)
-    return program
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(CACHE / "go")}
+    return built_once(
+        CACHE / f"vcsim-{digest}",
+        lambda fresh: subprocess.run(
+            ["go", "build", "-o", fresh, SOURCE], check=True, env=environment, timeout=240
+        ),
+    )
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

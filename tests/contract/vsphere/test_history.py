@@ -206,6 +206,7 @@ def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int,
 
     looks = Looks(
         probe=lambda _host, _port: None,
+        serving=lambda: None,
         resolve=lambda _host: (),
         trial=lambda _session, _disk, mode: ProbedMode(mode=mode),
         now=now,

@@ -153,6 +153,7 @@ def test_the_doctor_looks_where_vms_are_when_the_top_has_no_role(divided: VSpher
     platform = replace(platform_of(divided), user="around")
     looks = Looks(
         probe=lambda _host, _port: None,
+        serving=lambda: None,
         resolve=lambda _host: (),
         trial=lambda _session, _disk, mode: ProbedMode(mode=mode),
         now=SystemClock().now,

@@ -14,7 +14,7 @@ from app.domain.vms import DiskLeftOut
 from app.models.vm_tree import VmTreeModel
 from app.views.backup.editor import EditorMode
 from app.views.backup.vm_notes import vm_sign
-from app.views.backup.vm_picker import VmPicker, vm_note
+from app.views.backup.vm_picker import VmPicker, VmRemarks
 from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.vsphere.reasons import INDEPENDENT
@@ -84,14 +84,14 @@ def test_a_vm_with_disks_that_are_left_out_has_a_sign_and_the_reason_in_its_tool
     assert vm_sign(samples.INVENTORY[0]) == ""
     assert leaf(picker.model, "app-01").data(Qt.ItemDataRole.AccessibleDescriptionRole) is None
     assert vm_sign(ODD) == "1 of 3 disks left out"
-    assert vm_note(ODD, "").startswith("1 of 3 disks left out · ")
+    assert VmRemarks().note(ODD, "").startswith("1 of 3 disks left out · ")
     tip = leaf(picker.model, "odd-01").data(Qt.ItemDataRole.AccessibleDescriptionRole)
     assert "Hard disk 2 is left out of backups: its mode is independent_persistent" in tip
     assert "need consolidation" in tip
     place = picker.tree.visualRect(leaf(picker.model, "odd-01")).center()
     viewport = picker.tree.viewport()
     QApplication.sendEvent(viewport, QHelpEvent(QEvent.Type.ToolTip, place, viewport.mapToGlobal(place)))
-    assert QToolTip.text().splitlines() == [f"odd-01: {vm_note(ODD, '')}", *tip.splitlines()]
+    assert QToolTip.text().splitlines() == [f"odd-01: {VmRemarks().note(ODD, '')}", *tip.splitlines()]
     assert vm_sign(SECONDARY) == "not backed up"
     assert "it is a secondary" in leaf(picker.model, "shadow-01").data(Qt.ItemDataRole.AccessibleDescriptionRole)
 
@@ -165,9 +165,9 @@ def test_a_path_that_leads_out_of_the_standby_is_refused(
 
 def test_a_vm_says_what_it_is_and_why_it_cannot_be_backed_up_now() -> None:
     web = samples.inventory_vm("web-01")
-    assert vm_note(web, "") == vm_note(replace(web, snapshot_count=1), "")
-    assert vm_note(web, "nightly") == "in rule nightly"
-    assert vm_note(replace(web, is_template=True), "").startswith("template · ")
+    assert VmRemarks().note(web, "") == VmRemarks().note(replace(web, snapshot_count=1), "")
+    assert VmRemarks().note(web, "nightly") == "in rule nightly"
+    assert VmRemarks().note(replace(web, is_template=True), "").startswith("template · ")
     words = {
         replace(web, connection=VmConnection.DISCONNECTED): "host disconnected",
         replace(web, host_connection=HostConnection.NOT_RESPONDING): "host does not answer",
@@ -176,7 +176,7 @@ def test_a_vm_says_what_it_is_and_why_it_cannot_be_backed_up_now() -> None:
         replace(web, connection=VmConnection.ORPHANED): "orphaned",
     }
     for vm, expected in words.items():
-        assert vm_note(vm, "") == expected
+        assert VmRemarks().note(vm, "") == expected
         assert vm.unreached is not None
 
 

@@ -57,7 +57,9 @@ def page_in(window: MainWindow) -> BackupPage:
 
 def test_the_list_of_rules(window: MainWindow) -> None:
     rules = page_in(window).rules
-    assert headings(rules) == ["名称", "状态", "虚拟平台", "灾备机", "下次运行", "最近结果", "组操作"]
+    assert headings(rules) == [
+        "名称", "状态", "虚拟平台", "灾备机", "下次运行", "最近结果", "最近验证", "组操作",
+    ]  # fmt: skip
     assert [action.text for action in rules.row_actions] == [
         "规则列表", "开启组内所有规则", "停止组内所有规则", "删除规则", "组恢复", "修改规则",
         "添加新虚机", "查看统计信息",
@@ -74,7 +76,7 @@ def test_the_vms_of_a_rule(qtbot: QtBot, window: MainWindow) -> None:
     assert isinstance(vms, VmList)
     qtbot.waitUntil(lambda: [crumb.text for crumb in page.crumbs()] == ["虚机备份", "web"])
     assert headings(vms) == [
-        "虚机名称", "状态", "虚拟平台", "灾备机", "数据大小", "开始时间", "速度", "结束时间", "操作",
+        "虚机名称", "状态", "虚拟平台", "灾备机", "数据大小", "开始时间", "速度", "结束时间", "最近验证", "操作",
     ]  # fmt: skip
     assert [action.text for action in vms.row_actions] == [
         "启动规则", "停止规则", "删除规则", "即时恢复", "瞬时恢复", "立即执行", "查看日志",

@@ -24,7 +24,7 @@ from tests.support.scripted_door import ScriptedDoor
 def test_the_list_of_rules_has_the_documented_columns_and_actions(visits: Visits) -> None:
     rules = visits.page.rules
     assert headings(rules) == [
-        "Name", "State", "Platform", "Standby", "Next run", "Last result", "Group actions",
+        "Name", "State", "Platform", "Standby", "Next run", "Last result", "Last proven", "Group actions",
     ]  # fmt: skip
     assert [action.text for action in rules.row_actions] == [
         "Rule list", "Start all VMs of the rule", "Stop all VMs of the rule", "Delete rule", "Group restore",

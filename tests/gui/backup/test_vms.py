@@ -30,7 +30,8 @@ from tests.support.scripted_door import ScriptedDoor
 def test_the_list_of_vms_has_the_documented_columns_and_actions(qtbot: QtBot, visits: Visits) -> None:
     part = open_vms(qtbot, visits)
     assert headings(part) == [
-        "VM name", "State", "Platform", "Standby", "Data size", "Start time", "Speed", "End time", "Actions",
+        "VM name", "State", "Platform", "Standby", "Data size", "Start time", "Speed", "End time", "Last proven",
+        "Actions",
     ]  # fmt: skip
     assert [action.text for action in part.row_actions] == [
         "Start rule", "Stop rule", "Delete rule", "Restore VM", "Instant recovery", "Run now", "Show log",

@@ -18,6 +18,9 @@ OUTSIDE: Final = frozenset(
         "text",
         "title",
         "host",
+        "host_name",
+        "datastore",
+        "adapter",
         "purpose",
         "guest",
         "full_name",
@@ -32,6 +35,8 @@ OUTSIDE: Final = frozenset(
         "root_path",
         "standby_name",
         "platform_name",
+        "target_name",
+        "source_kept_as",
         "hostname",
     }
 )

@@ -20,7 +20,6 @@ from app.views.log.page import LogsPage
 from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from app.views.restore.instant import InstantDialog
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
 from app.views.settings.page import SettingsPage
@@ -33,7 +32,7 @@ from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.passphrase import PassphraseDialog
 from tests.gui.backup import samples
-from tests.gui.fit import world
+from tests.gui.fit import instant_dialogs, migration_dialogs, proof_dialogs, world
 from tests.gui.fit.machine_dialogs import (
     LOCKED_KEYS,
     OPEN_KEYS,
@@ -146,10 +145,6 @@ def _tabbed(make: Callable[[Scene], QDialog], tab: int) -> Place:
 
 def _restore(scene: Scene) -> QDialog:
     return RestoreDialog(scene.console, rule=RULE.id, vm=VM, parent=scene.shell.window)
-
-
-def _instant(scene: Scene) -> QDialog:
-    return InstantDialog(scene.console, rule=RULE.id, vm=VM, parent=scene.shell.window)
 
 
 def _offer(number: int) -> Place:
@@ -299,10 +294,14 @@ PLACES: dict[str, Place] = {
     "failed runs": _page("backup", "failed"),
     "restores": _page("restore"),
     "migration": _page("migration"),
+    **migration_dialogs.DIALOGS,
     "tasks": _page("tasks"),
     "a running task": _page("tasks", "a"),
     "a failed task": _page("tasks", "d"),
     "a restore": _page("tasks", "f"),
+    "a move of an instant recovery": _page("tasks", "k"),
+    "a running migration": _page("tasks", "o"),
+    "a failed proof": _page("tasks", "p"),
     "platforms": _page("platforms"),
     "standbys": _page("standbys"),
     "log": _page("log"),
@@ -320,8 +319,10 @@ PLACES: dict[str, Place] = {
     "restore, basic": _tabbed(_restore, 0),
     "restore, advanced": _tabbed(_restore, 1),
     "group restore": _group,
-    "instant recovery, basic": _tabbed(_instant, 0),
-    "instant recovery, advanced": _tabbed(_instant, 1),
+    "instant recoveries": _page("restore", "instant"),
+    **instant_dialogs.DIALOGS,
+    "proofs of restore": _page("restore", "proofs"),
+    **proof_dialogs.DIALOGS,
     "disks over NBD": _page("restore", "offers"),
     "offering disks": _no_offer,
     "offered disks": _offer(0),

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.frame.shell import Shell
-from tests.gui.operator import settle
+from tests.gui.operator import has_open_requests, settle
 from tests.support.scripted_door import ScriptedDoor
 
 _CHAINS = 3
@@ -67,6 +68,21 @@ class Scene:
             # Layouts that ask for more height do so in the next round of the event loop.
             for _ in range(_ROUNDS):
                 QApplication.processEvents()
+        # On a slow machine the last answer comes in the last of these rounds, and what it grows is not placed yet.
+        self.bot.waitUntil(self._is_at_rest)
+
+    def _is_at_rest(self) -> bool:
+        """Return whether nothing has moved in some rounds of the event loop, and no answer is on its way."""
+        before = _geometries()
+        for _ in range(_ROUNDS):
+            QApplication.processEvents()
+        return not has_open_requests(self.console) and _geometries() == before
+
+
+def _geometries() -> list[QRect]:
+    """Return where everything in every window on show is."""
+    windows = [window for window in QApplication.topLevelWidgets() if window.isVisible()]
+    return [widget.geometry() for window in windows for widget in (window, *window.findChildren(QWidget))]
 
 
 Place = Callable[[Scene], QWidget]

@@ -15,7 +15,8 @@ from tests.gui.fit.places import PLACES
 PAGES = {
     "overview", "welcome", "rules", "vms of a rule", "statistics", "runs of a rule", "failed runs", "restores",
     "migration", "tasks", "a running task", "a failed task", "a restore", "platforms", "standbys", "log",
-    "settings", "help", "disks over NBD",
+    "settings", "help", "disks over NBD", "instant recoveries", "a move of an instant recovery",
+    "a running migration", "proofs of restore", "a failed proof",
 }  # fmt: skip
 
 

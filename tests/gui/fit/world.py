@@ -31,13 +31,18 @@ from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.notifications import NotificationSettings
+from app.domain.proofs import ProofKind
 from app.domain.states import TaskKind, TaskState
+from app.engine.proof.errors import PointNotProven
 from app.repository import PinPurpose
 from tests.gui.backup import samples
 from tests.gui.log.test_log import entry, script_log
+from tests.gui.migration import migrations
 from tests.gui.platforms import test_platforms as platforms
 from tests.gui.platforms.test_transports import PROBED
+from tests.gui.proof import samples as proofs
 from tests.gui.restore import points
+from tests.gui.restore.instant import recoveries
 from tests.gui.standbys import test_standbys as standbys
 from tests.gui.tasks.rows import STANDBY, UNREACHABLE, log_line, task
 from tests.support.scripted_door import ScriptedDoor
@@ -52,6 +57,12 @@ REFUSED = ErrorRow(
     hint_template="",
     retryable=False,
 )
+NOT_PROVEN = ErrorRow(
+    code=PointNotProven.code,
+    template=PointNotProven.message_template,
+    hint_template=PointNotProven.hint_template,
+    params=(("reason", proofs.SILENT.reason), ("vm", LONG_NAME)),
+)
 GAUGES = (
     StandbyGauge(name="standby-a", total_bytes=16_000 * GB, free_bytes=4_100 * GB, reachable=True),
     StandbyGauge(name="nas-archive-shanghai-02", total_bytes=160_000 * GB, free_bytes=1_190 * GB, reachable=True),
@@ -65,6 +76,12 @@ TASKS = (
     task("f", TaskState.RUNNING, kind=TaskKind.RESTORE, vm="web-01"),
     task("g", TaskState.PENDING, vm="web-02"),
     replace(task("h", TaskState.COMPLETED, vm="web-03"), ended_at=NOW - timedelta(days=3)),
+    task("k", TaskState.RUNNING, kind=TaskKind.INSTANT_FINISH, vm="erp-01"),
+    task("l", TaskState.CREATING_VM, kind=TaskKind.INSTANT_START, vm="erp-02"),
+    task("m", TaskState.COMPLETED, kind=TaskKind.INSTANT_STOP, vm="erp-03"),
+    task("n", TaskState.FAILED, kind=TaskKind.INSTANT_KEEP, vm="erp-04", error=UNREACHABLE),
+    task("o", TaskState.RUNNING, kind=TaskKind.MIGRATION, vm="erp-05"),
+    task("p", TaskState.FAILED, kind=TaskKind.PROOF, vm="erp-06", error=NOT_PROVEN),
 )
 OVERVIEW = Overview(
     protected_vms=1_204,
@@ -86,6 +103,9 @@ OVERVIEW = Overview(
     next_runs=((NOW + timedelta(hours=5), "web"), (NOW + timedelta(days=2), "branch offices of the north")),
     standbys=GAUGES,
     point_count=34_012,
+    proven_vms=1_004,
+    booted_vms=988,
+    unproven_count=12,
     platforms=(
         PlatformCoverage(
             platform=PlatformId("p-vcenter"),
@@ -105,6 +125,7 @@ STATUS = EngineStatus(
     engine_pid=1,
     started_at=NOW,
     offers=12,
+    instant=7,
 )
 OFFERS = tuple(
     Offer(
@@ -149,6 +170,34 @@ PINS = (
     PinRow(standby=StandbyId("s"), target_path=_PIN.target_path, id="4" * 32, problem=PinProblem.UNREADABLE),
     PinRow(standby=StandbyId("s"), target_path="", id="5" * 32, problem=PinProblem.NEWER),
 )
+RECOVERIES = (
+    replace(
+        recoveries.ROWS[0],
+        name=f"{LONG_NAME}-instant",
+        vm_name=LONG_NAME,
+        host_name="esx-production-04.shanghai.corp.example.com",
+        platform_name="vcenter-production.shanghai.example.com",
+        standby_name="nas-archive-shanghai-02",
+        target_path="rules/branch offices of the north",
+        overlay_bytes=62_000_000_000_000,
+        is_isolated=True,
+    ),
+    *recoveries.ROWS[1:],
+)
+
+MIGRATIONS = (
+    replace(
+        migrations.ROWS[0],
+        name=LONG_NAME,
+        vm_name=LONG_NAME,
+        platform_name="vcenter-production.shanghai.example.com",
+        target_name="vcenter-disaster-recovery.suzhou.example.com",
+        held_bytes=62_000_000_000_000,
+        rest_bytes=999_000_000_000,
+    ),
+    *migrations.ROWS[1:],
+)
+PROOFS = (replace(proofs.ROWS[0], vm_name=LONG_NAME, rule_name="branch offices of the north"), *proofs.ROWS[1:])
 
 
 def finding(severity: Severity, subject: str, message: str, hint: str = "") -> Finding:
@@ -214,7 +263,9 @@ HITS = (
 def fill(door: ScriptedDoor) -> None:
     """Let a door answer with all of it."""
     samples.fill(door)
-    points.script_points(door)
+    migrations.script_sources(door, *MIGRATIONS)
+    recoveries.script_recoveries(door, *RECOVERIES)
+    proofs.script_proofs(door, *PROOFS)
     _fill_lists(door)
     _fill_tasks(door)
     door.answer(ReadStatus, STATUS)
@@ -233,9 +284,18 @@ def fill(door: ScriptedDoor) -> None:
 
 
 def _fill_lists(door: ScriptedDoor) -> None:
-    named = (replace(samples.VMS[0], name=LONG_NAME), *samples.VMS[1:])
+    late = replace(samples.VMS[1], unproven_since=NOW - timedelta(days=2))
+    tried = replace(samples.VMS[0], name=LONG_NAME, last_proven=NOW, last_proven_kind=ProofKind.BOOTS)
+    named = (tried, late, samples.VMS[2])
     of_rule = {points.RULE.id: tuple(points.rule_vm(name) for name in ("db-01", "new-01", "web-01"))}
-    door.answer(ListRules, (*samples.RULES, points.RULE))
+    first, second, third, *others = samples.RULES
+    rules = (
+        replace(first, last_proven=NOW, last_proven_kind=ProofKind.BOOTS),
+        replace(second, unproven_vms=3),
+        replace(third, last_proven=NOW - timedelta(days=40), last_proven_kind=ProofKind.STRUCTURE),
+        *others,
+    )
+    door.answer(ListRules, (*rules, points.RULE))
     door.answer(ListRuleVms, lambda query: of_rule.get(query.rule, named))
     unreachable = replace(platforms.row("vcenter-02", reachable=False), error=REFUSED)
     rows = (

@@ -130,7 +130,7 @@ def test_new_lines_appear_at_the_top_without_moving_older_ones_away(
     qtbot.waitUntil(lambda: len(page.table.rows.rows) == 200)
     lines.insert(0, entry(301))
     door.change(Subject.LOG, "t1")
-    qtbot.waitUntil(lambda: page.table.rows.rows[0].line.id == 301, timeout=5000)
+    qtbot.waitUntil(lambda: page.table.rows.rows[0].line.id == 301)
     assert len(page.table.rows.rows) == 201
     current = page.table.current_row()
     assert current is not None

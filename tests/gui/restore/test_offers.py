@@ -196,11 +196,11 @@ def test_the_dialog_shows_who_reads_now(qtbot: QtBot, console: Console, offers: 
     dialog = opened(qtbot, console)
     rows = dialog.rows
     offers.let_read(1)
-    qtbot.waitUntil(lambda: rows[2000].state.text == "Being read", timeout=5000)
+    qtbot.waitUntil(lambda: rows[2000].state.text == "Being read")
     assert rows[2001].state.text == "Not read now"
     assert dialog.rows == rows, "the lines stay, and with them the keyboard"
     offers.let_read(0)
-    qtbot.waitUntil(lambda: rows[2000].state.text == "Not read now", timeout=5000)
+    qtbot.waitUntil(lambda: rows[2000].state.text == "Not read now")
 
 
 def test_what_is_not_read_is_stopped_at_once(
@@ -239,7 +239,7 @@ def test_what_ends_elsewhere_ends_in_the_dialog(qtbot: QtBot, console: Console, 
     dialog = opened(qtbot, console)
     offers.running = []
     offers.door.change(Subject.OFFERS)
-    qtbot.waitUntil(dialog.primary.isVisible, timeout=5000)
+    qtbot.waitUntil(dialog.primary.isVisible)
     assert dialog.banner.title == "The disks are not offered any more."
 
 
@@ -262,11 +262,11 @@ def test_while_the_engine_is_away_the_dialog_says_so_once(
     dialog = opened(qtbot, console)
     door.answer(ListOffers, EngineAway(detail="it was stopped"))
     door.publish(EngineLost(at=datetime.now(UTC)))
-    qtbot.waitUntil(dialog.banner.isVisible, timeout=5000)
+    qtbot.waitUntil(dialog.banner.isVisible)
     assert dialog.disks.isVisible()
     door.answer(ListOffers, lambda _: tuple(offers.running))
     door.publish(EngineFound(at=datetime.now(UTC), pid=2))
-    qtbot.waitUntil(lambda: not dialog.banner.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: not dialog.banner.isVisible())
 
 
 def test_why_offering_failed_stays_after_an_outage(
@@ -275,14 +275,14 @@ def test_why_offering_failed_stays_after_an_outage(
     dialog = opened(qtbot, console)
     door.answer(ListOffers, EngineAway(detail="it was stopped"))
     door.publish(EngineLost(at=datetime.now(UTC)))
-    qtbot.waitUntil(dialog.banner.isVisible, timeout=5000)
+    qtbot.waitUntil(dialog.banner.isVisible)
     door.answer(OfferPoint, NbdSocketUnavailable(detail="No space left on device"))
     click(dialog.primary)
     qtbot.waitUntil(lambda: "No space left" in dialog.banner.title)
     door.answer(ListOffers, ())
     asked = len(door.asked)
     door.publish(EngineFound(at=datetime.now(UTC), pid=2))
-    qtbot.waitUntil(lambda: ListOffers() in door.asked[asked:], timeout=5000)
+    qtbot.waitUntil(lambda: ListOffers() in door.asked[asked:])
     settle(qtbot, console)
     assert "No space left" in dialog.banner.title
     assert dialog.banner.isVisible()
@@ -342,7 +342,7 @@ def test_addresses_are_shown_again_from_the_list(
     dialog = page.offers.findChildren(OfferDialog)[-1]
     qtbot.waitUntil(dialog.disks.isVisible)
     click(dialog.stop)
-    qtbot.waitUntil(lambda: not page.offers.table.rows.rows, timeout=5000)
+    qtbot.waitUntil(lambda: not page.offers.table.rows.rows)
     dialog.close()
     page.leave()
 
@@ -356,7 +356,7 @@ def test_the_menu_of_an_offer_stops_it(qtbot: QtBot, console: Console, door: Scr
     choose(page.offers, "Stop offering")
     (question,) = page.offers.findChildren(ConfirmDialog)
     click(question.primary)
-    qtbot.waitUntil(lambda: not page.offers.table.rows.rows, timeout=5000)
+    qtbot.waitUntil(lambda: not page.offers.table.rows.rows)
     page.leave()
 
 

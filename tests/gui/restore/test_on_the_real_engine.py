@@ -21,8 +21,7 @@ from app.core.clock import SystemClock
 from app.domain.policies import OneTimePolicy
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.simulator.vm.virtual_machine import VirtualMachine
-from app.views.console import Console, ThemeSwitch
-from app.views.frame.memory import Memory
+from app.views.console import Console
 from app.views.log.page import LogsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
@@ -30,7 +29,7 @@ from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.page import RestorePage
 from app.views.tasks.page import TasksPage
 from tests.gui.keys import press_menu_key
-from tests.support.local_line import LocalClient
+from tests.gui.operator import console_on
 from tests.support.stage import Made, back_up, small_spec, vm_named
 from tests.support.waiting import wait_until
 
@@ -47,10 +46,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def console(qapp: QApplication, tmp_path: Path, stage: Stage) -> Iterator[Console]:
     """A console on the engine itself."""
-    memory = Memory(tmp_path / "window.ini")
-    client = LocalClient(stage.engine)
-    yield Console(client, memory, ThemeSwitch(qapp, memory))
-    assert client.close()
+    with console_on(qapp, tmp_path, stage.engine) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -21,11 +21,9 @@ from app.domain.states import TaskKind
 from app.domain.vms import VmPlacement
 from app.engine.errors import VmNameTaken
 from app.views.console import Console
-from app.views.frame.history import Address
-from app.views.migration.page import MigrationPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from app.views.restore.instant import InstantDialog
+from app.views.restore.instant.dialog import InstantDialog
 from app.views.restore.page import RestorePage
 from tests.gui.operator import problem_of
 from tests.gui.restore.points import RULE, point, script_points
@@ -311,40 +309,6 @@ def test_vms_can_be_left_out_of_a_group(qtbot: QtBot, console: Console, door: Sc
             QTest.mouseClick(member.leave_out, Qt.MouseButton.LeftButton)
     assert [member.row.name for member in dialog.members] == ["new-01"]
     assert list(dialog.problems().values()) == ["None of its VMs has a restore point to go back to."]
-
-
-# --- instant recovery and migration ----------------------------------------------------------------------------
-
-
-def test_instant_recovery_says_that_it_is_not_there_and_leads_to_a_restore(
-    qtbot: QtBot, console: Console, door: ScriptedDoor
-) -> None:
-    page = open_page(qtbot, console, door, ("instant", RULE.id, WEB))
-    assert page.tabs.currentIndex() == 1
-    (dialog,) = page.findChildren(InstantDialog)
-    qtbot.waitUntil(lambda: len(dialog.source.points.rows.rows) == 3)
-    dialog.source.points.selectRow(0)
-    dialog.banner.hide()
-    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    assert dialog.banner.isVisible()
-    assert dialog.isVisible()
-    assert door.executed == []
-    QTest.mouseClick(dialog.instead, Qt.MouseButton.LeftButton)
-    (restore,) = page.findChildren(RestoreDialog)
-    qtbot.waitUntil(lambda: len(restore.source.points.rows.rows) == 3)
-    assert not page.findChildren(InstantDialog)
-    page.leave()
-
-
-def test_migration_says_what_it_will_do_and_what_to_do_until_then(
-    qtbot: QtBot, console: Console, door: ScriptedDoor
-) -> None:
-    page = MigrationPage(console)
-    qtbot.addWidget(page)
-    page.show()
-    with qtbot.waitSignal(console.address_wanted) as wanted:
-        page.notice.action_wanted.emit()
-    assert wanted.args == [Address("restore")]
 
 
 # --- the page --------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_what_will_not_be_as_it_was_is_said_before_anything_starts(
     choose_point(qtbot, dialog)
     note = dialog.target.plan_note
     qtbot.waitUntil(lambda: not note.isHidden())
-    assert "vmx-19" in note.text()
+    assert note.text() == "This will not be as it was:\n• The VM has vmx-19 there."
 
 
 def test_name_that_the_folder_has_and_a_host_that_is_too_old_are_said(

@@ -17,6 +17,7 @@ from app.contract.points import (
     StartVerify,
     TakeBackPoint,
 )
+from app.contract.rules import ListVmPoints
 from app.contract.standbys import ListStandbyRows
 from app.domain.tasks import KnownPoint
 from app.engine.errors import StillInUse
@@ -43,6 +44,7 @@ class Points:
         self.there = [point(number=number) for number in range(3)]
         self.trash: list[KnownPoint] = []
         door.answer(ListPoints, lambda _: tuple(self.there))
+        door.answer(ListVmPoints, lambda _: tuple(self.there))
         door.answer(DeletePoint, self._delete)
         door.answer(TakeBackPoint, self._take_back)
         door.answer(ListDeletedPoints, lambda _: tuple(self.row(known) for known in self.trash))
@@ -144,6 +146,8 @@ def test_the_menu_key_offers_what_can_be_done_with_a_point(
     entries = {action.text(): action for action in menu.actions() if action.text()}
     assert list(entries) == [
         "Verify",
+        "Prove…",
+        "Instant recovery…",
         "Offer disks over NBD…",
         "Delete…",
         "Deleted restore points…",
@@ -154,7 +158,13 @@ def test_the_menu_key_offers_what_can_be_done_with_a_point(
     qtbot.waitUntil(dialog.source.actions_of_points.banner.isVisible)
     dialog.source.actions_of_points.exporter.write_to(str(tmp_path / "points.csv"))
     qtbot.waitUntil(dialog.source.actions_of_points.exporter.strip.folder.isVisible)
-    assert read_csv(tmp_path / "points.csv")[0] == ["Backed up at", "Size (B)", "Backup kind", "Verification"]
+    assert read_csv(tmp_path / "points.csv")[0] == [
+        "Backed up at",
+        "Size (B)",
+        "Backup kind",
+        "Verification",
+        "Proof",
+    ]
 
 
 def test_days_later_points_are_taken_back_from_the_standby_machine_by_keyboard(

@@ -111,6 +111,7 @@ class ProgramStub:
     def __init__(self) -> None:
         self.limits = TaskLimits(tasks=8, buffer_mb=4)
         self.autostart = False
+        self.engine_is_elsewhere = False
         self.demos = 0
         self.refusal: Exception | None = None
 
@@ -121,7 +122,7 @@ class ProgramStub:
             log_folder="/home/op/.local/state/standfast/log",
             config_file="/home/op/.config/standfast/system.conf",
             uses_keyring=True,
-            engine_is_elsewhere=False,
+            engine_is_elsewhere=self.engine_is_elsewhere,
         )
 
     def settings(self) -> ProgramSettings:

@@ -43,7 +43,7 @@ def test_quitting_next_to_a_service_asks_nothing_for_its_tasks_go_on(
 ) -> None:
     calm_door.answer(ReadStatus, BUSY)
     shell = make_shell(engine_ends_too=False)
-    qtbot.waitUntil(lambda: shell.feed.latest == BUSY)
+    qtbot.waitUntil(lambda: shell.feed.latest is not None and shell.feed.latest.running == BUSY.running)
     with qtbot.waitSignal(shell.ended):
         shell.quit()
     assert shell.question is None

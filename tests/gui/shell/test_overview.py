@@ -147,7 +147,7 @@ def test_a_running_task_shows_part_done_speed_and_time_left(
     calm_door.answer(ReadOverview, replace(SAFE, running=(row,)))
     calm_door.answer(SampleProgress, running)
     shown(qtbot, page)
-    qtbot.waitUntil(lambda: "left" in page.dashboard.running.entries()[0].right, timeout=6000)
+    qtbot.waitUntil(lambda: "left" in page.dashboard.running.entries()[0].right)
     before = page.dashboard.running.entries()[0].right
     qtbot.waitUntil(lambda: page.dashboard.running.entries()[0].right != before)
     assert sum(isinstance(asked, ReadOverview) for asked in calm_door.asked) == 1, "only the samples are asked for"

@@ -42,14 +42,14 @@ def test_the_status_bar_shows_offers_over_nbd_while_there_are_any(
     assert not shell.items.offers.isVisible()
     calm_door.answer(ReadStatus, replace(CALM, offers=2))
     calm_door.change(Subject.OFFERS)
-    qtbot.waitUntil(shell.items.offers.isVisible, timeout=4000)
+    qtbot.waitUntil(shell.items.offers.isVisible)
     assert shell.items.offers.text() == "Over NBD 2"
     with qtbot.waitSignal(shell.window.console.address_wanted) as wanted:
         QTest.mouseClick(shell.items.offers, Qt.MouseButton.LeftButton)
     assert wanted.args == [Address("restore", ("offers",))]
     calm_door.answer(ReadStatus, CALM)
     calm_door.change(Subject.OFFERS)
-    qtbot.waitUntil(lambda: not shell.items.offers.isVisible(), timeout=4000)
+    qtbot.waitUntil(lambda: not shell.items.offers.isVisible())
 
 
 def test_every_item_of_the_status_bar_leads_somewhere(qtbot: QtBot, make_shell: MakeShell) -> None:
@@ -69,7 +69,7 @@ def test_an_engine_that_cannot_be_reached_is_shown_and_found_again(
     shell = make_shell()
     qtbot.waitUntil(lambda: shell.items.tasks.text() == "The engine cannot be reached")
     calm_door.answer(ReadStatus, CALM)
-    qtbot.waitUntil(lambda: shell.items.tasks.text() == "0 running · 0 pending", timeout=4000)
+    qtbot.waitUntil(lambda: shell.items.tasks.text() == "0 running · 0 pending")
 
 
 # --- search ------------------------------------------------------------------------------------------------------
@@ -184,6 +184,38 @@ def test_quitting_with_tasks_running_asks_first(
         answer(shell.question, "Stop the tasks and quit")
 
 
+def test_quitting_while_vms_run_from_restore_points_asks_first(
+    qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
+) -> None:
+    calm_door.answer(ReadStatus, replace(CALM, instant=1))
+    shell = make_shell()
+    qtbot.waitUntil(shell.items.instant.isVisible)
+    assert shell.items.instant.text() == "Instant 1"
+    shell.quit()
+    assert shell.question is not None
+    assert shell.question.text() == "1 VM runs from restore points at this machine."
+    assert "while this machine is on" in shell.question.informativeText()
+    answer(shell.question, "Go on")
+    calm_door.answer(ReadStatus, replace(BUSY, instant=2))
+    shell.feed.ask()
+    qtbot.waitUntil(lambda: shell.items.instant.text() == "Instant 2")
+    shell.quit()
+    assert shell.question is not None
+    assert shell.question.text() == "3 tasks are running. 2 VMs run from restore points at this machine."
+    with qtbot.waitSignal(shell.ended):
+        answer(shell.question, "Stop the tasks and quit")
+
+
+def test_quitting_asks_nothing_where_the_engine_goes_on_with_such_vms(
+    qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
+) -> None:
+    calm_door.answer(ReadStatus, replace(CALM, instant=1))
+    shell = make_shell(engine_ends_too=False)
+    qtbot.waitUntil(shell.items.instant.isVisible)
+    with qtbot.waitSignal(shell.ended):
+        shell.quit()
+
+
 def test_with_a_tray_closing_the_window_leaves_the_program_there(qtbot: QtBot, make_shell: MakeShell) -> None:
     shell = make_shell(has_tray=True)
     ended: list[object] = []
@@ -233,10 +265,10 @@ def test_the_tray_shows_the_worst_of_error_running_and_idle(
     for status, look in ((BUSY, (TrayState.RUNNING, 0)), (CALM, (TrayState.IDLE, 0))):
         calm_door.answer(ReadStatus, status)
         calm_door.change(Subject.TASKS)
-        qtbot.waitUntil(lambda look=look: tray_look(shell) == look, timeout=4000)  # type: ignore[misc]
+        qtbot.waitUntil(lambda look=look: tray_look(shell) == look)  # type: ignore[misc]
     calm_door.answer(ReadStatus, OperationalError(detail="away"))
     calm_door.change(Subject.TASKS)
-    qtbot.waitUntil(lambda: tray_look(shell) == (TrayState.AWAY, 0), timeout=4000)
+    qtbot.waitUntil(lambda: tray_look(shell) == (TrayState.AWAY, 0))
 
 
 def test_a_failed_task_raises_a_notification_that_names_vm_and_reason(

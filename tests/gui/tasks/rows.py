@@ -64,7 +64,7 @@ def task(
     error: ErrorRow | None = None,
 ) -> TaskRow:
     """One task that went through the usual states up to the one it is in."""
-    way = _RESTORE_WAY if kind is TaskKind.RESTORE else _WAY
+    way = _WAY if kind is TaskKind.BACKUP else _RESTORE_WAY
     entered = way[: way.index(state) + 1] if state in way else (*way, state)
     stages = tuple(
         StageTime(state=passed, at=START + timedelta(seconds=place * 9)) for place, passed in enumerate(entered)

@@ -183,6 +183,24 @@ def test_stopping_asks_first_and_leaves_ended_tasks_alone(
     page.leave()
 
 
+def test_stopping_says_what_becomes_of_instant_recoveries(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    kinds = (TaskKind.INSTANT_START, TaskKind.INSTANT_FINISH)
+    rows = [task(kind.value, kind=kind) for kind in kinds]
+    script_tasks(door, *rows)
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 2)
+    page.ask_to_stop(rows)
+    (dialog,) = page.findChildren(ConfirmDialog)
+    assert dialog.consequences == (
+        "A start of an instant recovery removes what it has made on the platform.",
+        "A VM that is moved goes on running from its restore point.",
+        "What was stopped can be run again.",
+    )
+    page.leave()
+
+
 def test_enter_opens_the_task(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     script_tasks(door, task("a"))
     page = open_page(qtbot, console)
@@ -228,7 +246,7 @@ def test_log_lines_arrive_while_the_task_runs(qtbot: QtBot, console: Console, do
     qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 1)
     written.append(log_line(2))
     door.change(Subject.LOG, "a")
-    qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 2, timeout=4000)
+    qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 2)
     asked = [query.after for query in door.asked if isinstance(query, TaskLogLines)]
     assert asked[0] == 0
     assert asked[-1] >= 1
@@ -302,6 +320,8 @@ def test_the_current_step_lasts_until_now() -> None:
     [
         ((54.0, 5.0, 5.0), TaskKind.BACKUP, "Platform and network, busy 98%"),
         ((54.0, 5.0, 5.0), TaskKind.RESTORE, "Standby machine, busy 98%"),
+        ((54.0, 5.0, 5.0), TaskKind.INSTANT_FINISH, "Standby machine, busy 98%"),
+        ((54.0, 5.0, 5.0), TaskKind.INSTANT_KEEP, "Overlay, busy 98%"),
         ((5.0, 54.0, 5.0), TaskKind.BACKUP, "Processing, busy 98%"),
         ((5.0, 5.0, 5.0), TaskKind.BACKUP, "No part is at its limit"),
         ((0.0, 0.0, 0.0), TaskKind.BACKUP, "No data has moved yet"),
@@ -327,6 +347,10 @@ def test_restores_have_words_of_their_own(
     assert task_pill(task(kind=TaskKind.RESTORE, done_gb=10)).text == "恢复中 25.0%"
     assert task_pill(task(state=TaskState.PREPARING, kind=TaskKind.RESTORE)).text == "准备中"
     assert task_pill(task(state=TaskState.PREPARING)).text == "备份准备"
+    for kind in (TaskKind.INSTANT_START, TaskKind.INSTANT_STOP, TaskKind.INSTANT_FINISH, TaskKind.INSTANT_KEEP):
+        assert task_pill(task(state=TaskState.PREPARING, kind=kind)).text == "准备中"
+    assert task_pill(task(state=TaskState.CREATING_VM, kind=TaskKind.INSTANT_START)).text == "创建虚机中"
+    assert task_pill(task(kind=TaskKind.INSTANT_FINISH, done_gb=10)).text == "迁移中 25.0%"
     assert task_pill(task(done_gb=10)).text == "执行中 25.0%"
 
 

@@ -82,7 +82,9 @@ def test_points_of_the_first_release_learn_where_they_came_from(path: Path) -> N
 
 
 _BACK_TO_0011 = """
-DROP TABLE attachment_journal;
+DROP TABLE attachment_journal; DROP TABLE instant_recoveries;
+DROP TABLE point_proofs; DROP TABLE proven_vms; ALTER TABLE rules DROP COLUMN proof;
+DROP TABLE migrations;
 DROP INDEX ix_points_by_vm; DROP INDEX ix_points_tallies; DROP INDEX ix_points_tally;
 ALTER TABLE points DROP COLUMN origin; ALTER TABLE points DROP COLUMN platform_uuid;
 ALTER TABLE platforms DROP COLUMN former_addresses; ALTER TABLE platforms DROP COLUMN transports;

@@ -28,6 +28,9 @@ from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
 from tests.unit.catalog.test_catalog import NOON, PLATFORM, STANDBY, point, task
+from tests.unit.catalog.test_instant import recovery
+from tests.unit.catalog.test_migrated import migration
+from tests.unit.catalog.test_proofs import PROOF
 
 LINE = MessageKind("test.line", "{number}")
 FACTS = PlatformFacts(
@@ -65,6 +68,7 @@ def fill(catalog: Catalog, number: int) -> None:
     beat = EngineBeat(id=f"e{number}", host="h", pid=number, started_at=NOON, beat_at=NOON)
     catalog.engines.begin(beat)
     catalog.points.put(standby, f"path {number}", point(number, vm=vm))
+    catalog.proofs.put(standby, f"path {number}", point(number).id, PROOF, b"png", (rule, vm))
     catalog.tasks.add(task(number, rule=rule, vm=vm, standby=standby, point=point(number).id))
     catalog.tasks.log(key, NOON, LogLevel.WARNING, LINE.fill(number=number))
     catalog.tasks.set_error(key, KeptError(code="standby.full", params=(("path", "/mnt"),)))
@@ -78,6 +82,8 @@ def fill(catalog: Catalog, number: int) -> None:
         task=key, platform=platform, phase=RestorePhase.CREATING, name=f"name {number}", created_as="n"
     )
     catalog.restore_journal.note(trace)
+    catalog.instant.add(recovery(str(number)))
+    catalog.migrations.add(migration(str(number)))
     catalog.traffic.add([Moved(at_s=FIRST_S + number, rule=rule, vm=vm, read_bytes=1, written_bytes=2)])
     catalog.traffic.roll_up(FIRST_S + 3600)
     catalog.traffic.add([Moved(at_s=FIRST_S + 3600 + number, rule=rule, vm=vm, read_bytes=1, written_bytes=2)])
@@ -104,6 +110,7 @@ LISTS: dict[str, Callable[[Catalog], Sequence[object]]] = {
     "retries": lambda catalog: catalog.retries.all(),
     "engines": lambda catalog: catalog.engines.all(),
     "points": lambda catalog: catalog.points.find(),
+    "proven": lambda catalog: tuple(catalog.proofs.last_proven().items()),
     "tallies": lambda catalog: catalog.points.tallies(),
     "tasks": lambda catalog: catalog.tasks.find(),
     "failed tasks": lambda catalog: catalog.tasks.find(states=[TaskState.FAILED]),
@@ -114,6 +121,8 @@ LISTS: dict[str, Callable[[Catalog], Sequence[object]]] = {
     "warnings": lambda catalog: catalog.log.page(LogSearch(at_least=LogLevel.WARNING), limit=10).entries,
     "snapshots": lambda catalog: tuple(catalog.snapshot_journal.open_entries()),
     "attachments": lambda catalog: tuple(catalog.attachment_journal.open_entries()),
+    "instant recoveries": lambda catalog: catalog.instant.all(),
+    "migrations": lambda catalog: catalog.migrations.all(),
     "restores": lambda catalog: tuple(catalog.restore_journal.open_traces()),
 }
 OTHERS: dict[str, Callable[[Catalog], object]] = {

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ from app.cli.ctl.command import run_ctl
 from app.cli.demo.stage import folders_in
 from app.domain.restore_point import RestorePoint
 from app.engine.door.server import DoorServer
+from app.engine.engine import Engine
 from tests.support.engine_lab import EngineLab
 
 Run = Callable[..., tuple[int, str, str]]
@@ -28,9 +30,16 @@ def point(lab: EngineLab) -> RestorePoint:
 
 @pytest.fixture
 def run(tmp_path: Path, lab: EngineLab, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    folders = folders_in(tmp_path / "home")
+    with typed_at(lab.engine, tmp_path / "home", capsys) as run:
+        yield run
+
+
+@contextmanager
+def typed_at(engine: Engine, home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Open the door of an engine, and run debugctl at it."""
+    folders = folders_in(home)
     folders.create()
-    server = DoorServer.open(lab.engine, folders.data)
+    server = DoorServer.open(engine, folders.data)
 
     def call(*words: str, given: str = "") -> tuple[int, str, str]:
         with patch("sys.stdin", io.StringIO(given)):
@@ -38,6 +47,8 @@ def run(tmp_path: Path, lab: EngineLab, capsys: pytest.CaptureFixture[str]) -> I
         told = capsys.readouterr()
         return status, told.out, told.err
 
-    yield call
-    server.cut_off()
-    server.close()
+    try:
+        yield call
+    finally:
+        server.cut_off()
+        server.close()

@@ -1,13 +1,14 @@
 """Who runs next."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ids import PlatformId, TaskId, VmId
-from app.engine.tasks.dispatcher import Candidate, Limits, choose
+from app.engine.tasks.dispatcher import Candidate, Crowd, Limits, choose
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WIDE = Limits(max_tasks=8, max_tasks_per_host=8)
@@ -54,6 +55,21 @@ def test_a_higher_priority_goes_first_and_then_the_longest_wait() -> None:
     assert chosen == ["t3", "t1", "t2"]
 
 
+def test_what_does_not_count_neither_waits_for_the_limit_nor_takes_of_it() -> None:
+    full = Limits(max_tasks=1, max_tasks_per_host=8)
+    free = replace(waiting(1), counts=False)
+    assert choose([free, waiting(2)], [waiting(9)], full) == ["t1"]
+    assert choose([waiting(2)], [free], full) == ["t2"]
+
+
+def test_those_of_one_line_run_one_after_the_other_in_their_order() -> None:
+    first, second, other = (replace(waiting(n), lines=(line,)) for n, line in ((1, "a"), (2, "a"), (3, "b")))
+    assert choose([second, other, first], [], WIDE) == ["t1", "t3"]
+    assert choose([second, other], [first], WIDE) == ["t3"]
+    both = replace(waiting(4), lines=("b", "c"))
+    assert choose([both, replace(waiting(5), lines=("c",))], [other], WIDE) == [], "nobody overtakes in a line"
+
+
 _candidates = st.lists(
     st.tuples(
         st.sampled_from([None, "a", "b", "c", "d"]), st.sampled_from(["", "esx1", "esx2"]), st.integers(0, 2)
@@ -92,3 +108,11 @@ def test_every_task_has_its_turn_once_others_end(pending: list[Candidate], max_t
         assert ranks == sorted(ranks)
         for task in chosen:
             del left[task]
+
+
+def test_of_a_crowd_only_some_run_and_the_others_let_what_is_behind_them_pass() -> None:
+    crowd = Crowd("proofs of r1", 2)
+    proofs = [replace(waiting(number), crowd=crowd, counts=False) for number in range(1, 5)]
+    assert choose([*proofs, waiting(9)], [], WIDE) == ["t1", "t2", "t9"]
+    assert choose(proofs[1:], proofs[:1], WIDE) == ["t2"]
+    assert choose(proofs[2:], proofs[:2], WIDE) == []

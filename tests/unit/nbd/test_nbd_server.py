@@ -16,7 +16,7 @@ import pytest
 
 from app.core.disks import ReadRequest
 from app.domain.errors import DiskAccessFailed
-from app.domain.extents import Extent, total_bytes
+from app.domain.extents import Extent, intersect, total_bytes
 from app.domain.states import TransportMode
 from app.nbd.errors import NbdPortUnavailable
 from app.nbd.exports import Export
@@ -157,6 +157,72 @@ def test_an_old_client_without_structured_replies_reads_too(server: NbdServer, d
         magic, error, cookie = struct.unpack(">IIQ", client.recv(16, socket.MSG_WAITALL))
         assert (magic, error, cookie) == (0x67446698, 0, 77)
         assert received(client, 1024) == disk.read_bytes()[MIB - 512 : MIB + 512]
+
+
+def request(cookie: int, kind: int, offset: int, length: int) -> bytes:
+    return struct.pack(">IHHQQI", 0x25609513, 0, kind, cookie, offset, length)
+
+
+def simple_replies(client: socket.socket, lengths: dict[int, int]) -> dict[int, tuple[int, bytes]]:
+    """Return the error and the data of each reply; ``lengths`` says how much follows where there is no error."""
+    found: dict[int, tuple[int, bytes]] = {}
+    for _ in lengths:
+        magic, error, cookie = struct.unpack(">IIQ", client.recv(16, socket.MSG_WAITALL))
+        assert magic == 0x67446698
+        found[cookie] = error, b"" if error else received(client, lengths[cookie])
+    return found
+
+
+def test_requests_that_come_together_are_answered_one_by_one(server: NbdServer, disk: Path) -> None:
+    """More than may be in work, among them writes with their data, which look like requests, and one too far."""
+    content, chance = disk.read_bytes(), random.Random(11)
+    places = {cookie: chance.randrange(CAPACITY - 4096) for cookie in range(50)}
+    sent = b""
+    for cookie, place in places.items():
+        sent += request(cookie, 0, place, 4096)
+        if cookie % 7 == 0:
+            sent += request(1000 + cookie, 1, 0, 56) + request(1, 0, 0, 1) * 2
+        if cookie == 20:
+            sent += request(2000, 0, CAPACITY, 4096)
+    refused = [2000, *(1000 + cookie for cookie in places if cookie % 7 == 0)]
+    with shake_hands(server) as client:
+        client.recv(10, socket.MSG_WAITALL)
+        client.sendall(sent + request(0, 2, 0, 0))
+        found = simple_replies(client, dict.fromkeys([*places, *refused], 4096))
+        assert client.recv(1) == b""
+    assert {cookie: found[cookie][0] for cookie in refused} == {2000: 22} | dict.fromkeys(refused[1:], 1)
+    for cookie, place in places.items():
+        assert found[cookie] == (0, content[place : place + 4096])
+
+
+def test_one_bad_sector_fails_only_its_own_read_of_those_that_come_together(
+    disk: Path, log_guard: LogGuard
+) -> None:
+    log_guard.expect("a read for an NBD client failed: disk could not be read over LOCAL: bad sector")
+    content = disk.read_bytes()
+    with (
+        NbdServer([Export("bad", "", lambda: FileDisk(disk, DATA, broken_at=5 * MIB))]) as server,
+        shake_hands(server) as client,
+    ):
+        client.recv(10, socket.MSG_WAITALL)
+        places = {cookie: 5 * MIB + (cookie - 6) * 4096 for cookie in range(12)}
+        client.sendall(b"".join(request(cookie, 0, place, 4096) for cookie, place in places.items()))
+        found = simple_replies(client, dict.fromkeys(places, 4096))
+    assert found.pop(6) == (5, b"")
+    assert found == {cookie: (0, content[place : place + 4096]) for cookie, place in places.items() if cookie != 6}
+
+
+@pytest.mark.parametrize(
+    ("offset", "length"), [(0, CAPACITY), (MIB - 10, 20), (MIB, 512), (6 * MIB - 1, 4 * MIB), (5, 1)]
+)
+def test_a_part_of_a_disk_divides_into_data_and_holes(disk: Path, offset: int, length: int) -> None:
+    export = Export("disk", "", lambda: FileDisk(disk, DATA))
+    found = export.ranges(offset, length)
+    export.close()
+    assert [part.extent for part in found if not part.is_hole] == intersect(DATA, [Extent(offset, length)])
+    assert found[0].extent.start == offset
+    assert [part.extent.end for part in found] == [*(part.extent.start for part in found[1:]), offset + length]
+    assert export.is_data(offset, length) is (not any(part.is_hole for part in found))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from app.nfs.names import NameFile, Names
 from tests.support.nfs_client import CREATE, FILE_SYNC, NO_ATTRIBUTES, Refused, opaque, u32
 from tests.unit.nfs.conftest import SECRET, Site
 
-NOSPC, IO = 28, 5
+NOSPC, JUKEBOX = 28, 10008
 
 
 @contextmanager
@@ -31,7 +31,10 @@ def refusing(error: int, *, is_stored: bool) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("is_stored", [False, True], ids=["before", "after it is in place"])
-@pytest.mark.parametrize(("error", "status"), [(errno.ENOSPC, NOSPC), (errno.EIO, IO)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(errno.ENOSPC, NOSPC), (errno.EIO, JUKEBOX), (errno.ESTALE, JUKEBOX), (errno.EROFS, JUKEBOX)],
+)
 def test_a_refused_change_is_refused_and_the_volume_is_whole(
     site: Site, error: int, status: int, *, is_stored: bool
 ) -> None:
@@ -67,9 +70,9 @@ def test_a_file_whose_sync_failed_takes_nothing_more_until_a_restart(site: Site)
     def fail(_descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    with mock.patch.object(os, "fdatasync", fail), pytest.raises(Refused, match=f"^{IO}$"):
+    with mock.patch.object(os, "fdatasync", fail), pytest.raises(Refused, match=f"^{JUKEBOX}$"):
         client.write(file, 0, b"x", FILE_SYNC)
-    with pytest.raises(Refused, match=f"^{IO}$"):
+    with pytest.raises(Refused, match=f"^{JUKEBOX}$"):
         client.write(file, 0, b"x", FILE_SYNC)
     site.restart()
     client = site.client()

@@ -115,6 +115,8 @@ def test_the_keys_and_the_secret_name_are_not_shown() -> None:
     export = Export(
         id=new_export_id(),
         name="the secret name",
+        place="web-01",
+        number=1,
         clients=("10.0.0.1",),
         address="10.0.0.2",
         repository="/standby",

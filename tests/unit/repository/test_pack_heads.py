@@ -11,6 +11,7 @@ from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.repository import Repository
 from app.repository.errors import RepositoryTooNew
+from app.repository.packheads import StoredHead, split_heads
 from app.repository.packs import PACK_HEADER_BYTES, TRAILER_BYTES, parse_trailer
 from app.repository.store import RecordStore
 from app.repository.values import KIB
@@ -43,17 +44,15 @@ def heads_of(pack: Path) -> range:
     return range(trailer.heads_at, trailer.footer_at)
 
 
-def pieces(repository: Repository, point: PointId) -> bytes:
-    """Read a few bytes of every chunk, one request after the other."""
+def pieces(repository: Repository, point: PointId, together: int = 1) -> bytes:
+    """Read a few bytes of every chunk, so many requests at a time."""
+    asked = [ReadRequest(index * CHUNK + 70_000, memoryview(bytearray(100))) for index in range(N_CHUNKS)]
     with repository.open_point(point) as reader:
         disk = reader.open_disk(2000)
-        found = b""
-        for index in range(N_CHUNKS):
-            buffer = bytearray(100)
-            list(disk.read_many([ReadRequest(index * CHUNK + 70_000, memoryview(buffer))]))
-            found += buffer
+        for start in range(0, N_CHUNKS, together):
+            list(disk.read_many(asked[start : start + together]))
         disk.close()
-        return found
+    return b"".join(request.buffer for request in asked)
 
 
 EXPECTED = b"".join(CONTENT[index * CHUNK + 70_000 :][:100] for index in range(N_CHUNKS))
@@ -94,6 +93,34 @@ def test_heads_that_cannot_be_trusted_cost_only_reads(tmp_path: Path) -> None:
         broken[dice.choice(places)] ^= 1 << dice.randrange(8)
         pack.write_bytes(bytes(broken))
         with open_repository(tmp_path, local=f"local-{round_number}") as repository:
+            assert pieces(repository, point.id) == EXPECTED
+
+
+@pytest.mark.parametrize("together", [1, N_CHUNKS])
+def test_heads_that_name_the_wrong_place_cost_only_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    def lying(section: bytes, pack_id: str, first_at: int) -> tuple[dict[bytes, StoredHead], int]:
+        heads, end = split_heads(section, pack_id, first_at)
+        return {digest: (pack_id, at + 8, head) for digest, (_, at, head) in heads.items()}, end
+
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        monkeypatch.setattr("app.repository.packfiles.split_heads", lying)
+        assert pieces(repository, point.id, together) == EXPECTED
+
+
+def test_heads_go_with_their_pack(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        files, tree = repository.parts.packs.files, repository.parts.tree(point.disks[0])
+        with repository.open_point(point.id):
+            assert pieces(repository, point.id) == EXPECTED
+            heads = [head for index in range(N_CHUNKS) if (head := files.head(tree.digest(index)))]
+            assert heads
+            for head in heads:
+                files.forget(head[0])
+            assert not any(files.head(tree.digest(index)) for index in range(N_CHUNKS))
             assert pieces(repository, point.id) == EXPECTED
 
 

@@ -262,6 +262,37 @@ def test_a_pin_that_cannot_be_read_stops_what_deletes_and_nothing_else(
             ], "verification names it"
 
 
+def test_a_point_is_kept_for_work_that_outlives_the_process(tmp_path: Path) -> None:
+    """The next process of the console finds the pin, does not take it for abandoned, and can end it."""
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(random_bytes(MIB))).id
+    with as_holder(tmp_path) as repository:
+        pin = repository.keep_point(point, PinPurpose.RECOVERY)
+        with pytest.raises(PointMissing):
+            repository.keep_point(PointId("gone_BAK_vm_x/2026-01-01_00-00-00"), PinPurpose.RECOVERY)
+        assert [known.id for known in repository.pins.known()] == [pin]
+    with as_holder(tmp_path) as repository:
+        assert repository.pins.end_abandoned() == 0
+        with pytest.raises(PointPinned):
+            repository.delete_point(point)
+        repository.pins.end(pin)
+        repository.delete_point(point)
+
+
+def test_a_folder_of_a_recovery_is_inside_the_repository(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        folder = repository.recoveries.folder("a" * 32)
+        assert folder.parent.parent == repository.root
+        assert not repository.recoveries.remove("a" * 32)
+        (folder / "disks" / "2000").mkdir(parents=True)
+        (folder / "disks" / "2000" / "00000001.log").write_bytes(b"written")
+        assert repository.recoveries.remove("a" * 32)
+        assert not folder.exists()
+        for wrong in ("", "..", "A" * 32, "a" * 31, "../" + "a" * 32):
+            with pytest.raises(ValueError, match="not the id"):
+                repository.recoveries.folder(wrong)
+
+
 def test_an_operator_ends_a_pin_whoever_holds_it(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository, open_repository(tmp_path, local="elsewhere") as other:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))

@@ -385,3 +385,12 @@ def test_every_check_runs_and_the_summary_shows_each(
 @pytest.mark.parametrize("argument", ["-x", "-n0", "--pdb", "-s", "--collect-only", "-n=3"])
 def test_a_developer_who_steers_pytest_is_not_overruled(argument: str) -> None:
     assert checks.parallel_options(["tests/unit", argument]) == []
+
+
+def test_tests_are_spread_over_the_cores_with_one_worker_to_fill_the_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cores, workers in ((1, None), (2, "3"), (16, "4")):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
+        options = checks.parallel_options(["tests/unit"])
+        assert (options[1] if options else None) == workers

@@ -285,7 +285,7 @@ def test_silence_is_given_up_after_the_time_limit(said: int) -> None:
         payload = struct.pack("<3Q5I", 0, 1, read.offset, read.length, 0, read.length, read.length, 0)
         answer = struct.pack("<4I", MAGIC, 7, 44, read.op) + payload + bytes(read.length)
         peer.send(answer[:said])
-        peer.wait_for_end()
+        peer.stay_silent()
 
     tuned = options(answer_timeout_s=0.3, attempts=2)
     with ScriptedHost(script) as host, reading(host, address(), tuned=tuned) as reader:
@@ -324,7 +324,7 @@ def test_a_silent_host_does_not_keep_a_task_from_being_stopped(silent_from: str)
             peer.become_disk()
             peer.read_request()
         reached.set()
-        peer.wait_for_end()
+        peer.stay_silent()
 
     cancel = CancelToken()
 
@@ -348,7 +348,7 @@ def test_compression_that_was_not_asked_for_is_read_all_the_same() -> None:
         peer.fragment(
             read, 0, zlib.compress(pattern(read.length)), plain=read.length, compression=Compression.ZLIB
         )
-        peer.wait_for_end()
+        peer.stay_silent()
 
     with ScriptedHost(script) as host, reading(host, address()) as reader:
         assert read_bytes(reader, 0, 4096) == pattern(4096)

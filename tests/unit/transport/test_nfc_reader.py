@@ -18,6 +18,7 @@ from app.transport.errors import DiskOpenRefused, TicketRefused
 from app.transport.options import Compression
 from tests.support.fakes import RecordingTaskLog
 from tests.support.nfc_lab import NfcLab
+from tests.support.simulated import local
 from tests.support.waiting import wait_until
 from tests.unit.transport.conftest import CAPACITY, DATA_END, DATA_START, Lab
 from tests.unit.transport.opening import BOTH_MODES, options, read_bytes, reading, requests, whole
@@ -86,7 +87,7 @@ def test_a_request_larger_than_the_transfer_buffer_is_read_in_parts(lab: Lab) ->
 
 @pytest.mark.parametrize("mode", BOTH_MODES)
 def test_fragments_in_any_order_end_up_in_their_places(lab: Lab, mode: TransportMode) -> None:
-    shuffled = NfcLab(lab.nfc.datastore.root, options=NfcOptions(shuffle_seed=5))
+    shuffled = NfcLab(local(lab.nfc.datastore.root), options=NfcOptions(shuffle_seed=5))
     tuned = options(transfer_buffer_bytes=400_000)
     with shuffled, reading(shuffled, lab.address, mode=mode, tuned=tuned) as reader:
         parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 150_000)))]

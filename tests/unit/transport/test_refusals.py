@@ -331,8 +331,7 @@ def test_a_write_that_was_sent_in_part_is_not_filled_up_with_closing_words() -> 
         time.sleep(0.5)  # until the client cannot send any more
         stopped.cancel()
         time.sleep(0.5)  # until it has heard of that
-        while True:
-            rest.extend(peer.receive(1))
+        rest.extend(peer.receive_all())
 
     size = 8 << 20
     tuned = options(transfer_buffer_bytes=size)

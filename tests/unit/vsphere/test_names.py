@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.vsphere.access import folder_target
 from app.vsphere.certificates import normalized_thumbprint
-from app.vsphere.names import DatastorePath, escaped, unescaped
+from app.vsphere.names import DatastorePath, escaped, file_name_of, unescaped
 
 
 @given(st.text())
@@ -77,3 +77,28 @@ def test_thumbprint_is_normalized_or_refused() -> None:
 )
 def test_brackets_in_names_of_datastores(text: str, known: tuple[str, ...], datastore: str, file: str) -> None:
     assert DatastorePath.parse(text, known) == DatastorePath(datastore, file)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("web-01", "web-01"),
+        ("磐备 测试", "磐备 测试"),
+        ('a/b\\c:d*e?f"g<h>i|j', "a_b_c_d_e_f_g_h_i_j"),
+        ("[ds1] 100%", "_ds1_ 100_"),
+        (" .web. ", "web"),
+        ("..", "vm"),
+        ("", "vm"),
+        ("a\0b\nc\ud800d", "a_b_c_d"),
+    ],
+)
+def test_files_of_a_vm_are_named_as_files_may_be(name: str, file: str) -> None:
+    assert file_name_of(name) == file
+
+
+@given(st.text(max_size=200))
+def test_any_vm_has_a_name_for_its_files(name: str) -> None:
+    file = file_name_of(name)
+    assert 0 < len(file.encode()) <= 160
+    assert str(DatastorePath.parse(f"[ds] {file}/{file}.vmx")) == f"[ds] {file}/{file}.vmx"
+    assert file_name_of(file) == file

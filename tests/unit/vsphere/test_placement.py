@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.vms import VmPlacement
 from app.vsphere.offer import Datacenter, Host, PlatformOffer, VApp
-from app.vsphere.placement import NoPlace, Origin, choose_place
+from app.vsphere.placement import NoPlace, Origin, choose_host, choose_place
 
 ORIGIN = Origin(
     datacenter="Shanghai",
@@ -59,6 +59,15 @@ def test_wanted_host_and_datastore_are_taken() -> None:
 
 def test_wanted_datastore_chooses_a_host_that_has_it() -> None:
     assert choose_place(SITE, ORIGIN, VmPlacement(name="web-01", datastore="ds3")).host.name == "esx03"
+
+
+def test_host_is_chosen_for_a_datastore_that_is_not_there_yet() -> None:
+    wanted = VmPlacement(name="web-01", datastore="to come", disk_datastores=((2000, "to come"),))
+    place = choose_host(SITE, ORIGIN, wanted)
+    assert (place.host.name, place.pool, place.datastore) == ("esx02", "gold-esx02", "")
+    bare = Origin(datacenter="", folder=(), host="", resource_pool="", datastore="", disk_datastores={})
+    place = choose_host(SITE, bare, replace(wanted, host="host-esx03"))
+    assert (place.host.name, place.folder, place.pool) == ("esx03", "root", "pool-esx03")
 
 
 def test_single_disks_may_lie_elsewhere() -> None:

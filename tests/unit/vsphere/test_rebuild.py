@@ -148,6 +148,16 @@ def test_wanted_hardware_goes_before_the_saved() -> None:
     assert (spec.numCPUs, spec.numCoresPerSocket, spec.memoryMB) == (6, 3, 2048)
 
 
+def test_a_vm_that_gets_less_reserves_no_more_than_that() -> None:
+    saved = given.saved()
+    saved.config.memoryAllocation = vim.ResourceAllocationInfo(reservation=8192)
+    saved.config.cpuAllocation = vim.ResourceAllocationInfo(reservation=4000)
+    spec = rebuilt(saved, wanted=VmPlacement(name="web", cpus=1, memory_mib=2048)).spec
+    assert (spec.memoryAllocation.reservation, spec.cpuAllocation.reservation) == (2048, 1000)
+    spec = rebuilt(saved).spec
+    assert (spec.memoryAllocation.reservation, spec.cpuAllocation.reservation) == (8192, 4000)
+
+
 def test_cpus_that_do_not_fill_the_saved_sockets_get_sockets_of_one_core() -> None:
     spec = rebuilt(given.saved(), wanted=VmPlacement(name="web", cpus=3)).spec
     assert (spec.numCPUs, spec.numCoresPerSocket) == (3, 1)

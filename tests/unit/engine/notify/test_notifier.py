@@ -193,6 +193,7 @@ class NotifierLab:
             log=self.log,
             retry_pauses_s=pauses_s,
             look_s=0.05,
+            unproven=lambda: ("web (nightly)",),
         )
 
     def fail(self, task: TaskId) -> None:
@@ -284,6 +285,8 @@ def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: Webhook
     document = posted.document
     assert (document["event"], document["succeeded"], document["failed"]) == ("digest", 1, 1)
     assert [failure["task"] for failure in document["failures"]] == [outage.report.task.id]
+    assert document["unproven"] == ["web (nightly)"]
+    assert "VMs without a recent proof of restore: 1.\n- web (nightly)" in document["text"]
     with started_again(lab, hook) as again:
         again.fail(outage.report.task.id)
     assert len(hook.posted) == 1, "a digest that was sent is not sent again"

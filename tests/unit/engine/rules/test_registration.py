@@ -209,7 +209,7 @@ def examined(
     resolve: Resolve = lambda _host: ("192.0.2.7",),
     trial: Try = lambda _session, _disk, mode: ProbedMode(mode=mode, bytes_per_s=1),
 ) -> tuple[Finding, ...]:
-    looks = Looks(probe=probe, resolve=resolve, trial=trial, now=SystemClock().now)
+    looks = Looks(probe=probe, resolve=resolve, trial=trial, serving=lambda: None, now=SystemClock().now)
     return tuple(examine_platform(platform, lambda: lab.factory.connect(platform, PASSWORD), looks).findings)
 
 

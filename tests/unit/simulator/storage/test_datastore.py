@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from app.simulator.storage import DatastoreFull, DatastorePath, InvalidDatastorePath, SimDatastore
+from tests.support.simulated import local
 
 
 def test_a_datastore_path_is_read_and_written_the_way_vsphere_spells_it() -> None:
@@ -33,7 +34,7 @@ def test_a_path_that_is_none_or_leaves_its_datastore_is_refused(text: str) -> No
 def test_a_symbolic_link_does_not_lead_out_of_the_datastore(datastore: SimDatastore, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     try:
-        (datastore.root / "link").symlink_to(tmp_path, target_is_directory=True)
+        (local(datastore.root) / "link").symlink_to(tmp_path, target_is_directory=True)
     except OSError:
         pytest.skip("this system does not let ordinary users make symbolic links")
     with pytest.raises(InvalidDatastorePath):
@@ -52,7 +53,7 @@ def test_files_take_space_and_give_it_back(datastore: SimDatastore) -> None:
     datastore.delete_file("vm/vm.vmx")
     datastore.delete_file("vm/vm.vmx")
     assert datastore.used_bytes == 0
-    assert not (datastore.root / "vm/vm.vmx").exists()
+    assert not (local(datastore.root) / "vm/vm.vmx").exists()
 
 
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(tmp_path: Path) -> None:

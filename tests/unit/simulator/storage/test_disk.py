@@ -15,6 +15,7 @@ from app.simulator.storage import (
     DiskStore,
     SimDatastore,
 )
+from tests.support.simulated import local
 
 MIB = 1 << 20
 PATH = "[ds1] web/web.vmdk"
@@ -25,7 +26,7 @@ def test_a_new_disk_reads_as_zeros_and_takes_no_space(store: DiskStore, datastor
     assert disk.read(0, MIB) == bytes(MIB)
     assert disk.allocated_areas() == []
     assert disk.used_bytes == 0
-    flat = datastore.resolve("[ds1] web/web-flat.vmdk")
+    flat = local(datastore.resolve("[ds1] web/web-flat.vmdk"))
     assert flat.stat().st_size == 64 * MIB
 
 
@@ -95,7 +96,7 @@ def test_no_disk_is_created_over_files(store: DiskStore, datastore: SimDatastore
     datastore.write_file("web/web-flat.vmdk", b"precious")
     with pytest.raises(DiskExists):
         store.create(PATH, MIB)
-    assert datastore.resolve("[ds1] web/web-flat.vmdk").read_bytes() == b"precious"
+    assert local(datastore.resolve("[ds1] web/web-flat.vmdk")).read_bytes() == b"precious"
 
 
 def test_a_disk_that_is_not_there_is_not_found(store: DiskStore) -> None:
@@ -113,8 +114,8 @@ def test_damaged_files_are_told_apart_from_missing_ones(
     store: DiskStore, datastore: SimDatastore, damage: str
 ) -> None:
     store.create(PATH, MIB).close()
-    data = datastore.resolve("[ds1] web/web-flat.vmdk")
-    descriptor = datastore.resolve(PATH)
+    data = local(datastore.resolve("[ds1] web/web-flat.vmdk"))
+    descriptor = local(datastore.resolve(PATH))
     if damage == "descriptor":
         descriptor.write_text("nonsense")
     elif damage == "binary":
@@ -131,7 +132,7 @@ def test_a_child_whose_parent_was_exchanged_is_not_opened(store: DiskStore, data
     disk = store.create(PATH, MIB)
     disk.branch("[ds1] web/web-000001.vmdk")
     store.close()
-    descriptor = datastore.resolve(PATH)
+    descriptor = local(datastore.resolve(PATH))
     text = descriptor.read_text()
     descriptor.write_text(text.replace(f"CID={disk.content_id}", "CID=12345678", 1))
     with pytest.raises(DiskCorrupt, match="not the parent"):
@@ -161,7 +162,10 @@ def test_merging_a_leaf_makes_the_parent_the_leaf(store: DiskStore, datastore: S
     assert disk.read(9, 3) == b"aba"
     assert not disk.is_frozen
     disk.write(0, b"c")
-    assert sorted(file.name for file in datastore.resolve("[ds1] web").iterdir()) == ["web-flat.vmdk", "web.vmdk"]
+    assert sorted(file.name for file in datastore.resolve("[ds1] web").iterdir()) == [
+        "web-flat.vmdk",
+        "web.vmdk",
+    ]
     with pytest.raises(DiskClosed):
         child.write(0, b"x")
     with pytest.raises(DiskClosed):

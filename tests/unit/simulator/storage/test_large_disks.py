@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from app.simulator.storage.sparse import allocated_bytes
 from app.transport.chain.sesparse import SeSparseLayer
 from tests.support.disk_files import LocalFile
 from tests.support.roomy import roomy_folder
+from tests.support.simulated import local
 
 TIB = 1 << 40
 MIB = 1 << 20
@@ -69,7 +71,7 @@ def test_a_large_disk_is_written_frozen_tracked_and_merged(roomy: SimDatastore, 
     )
     assert merged.changed_areas(before) == [Extent(grain, GRAIN_BYTES), last]
     store.close()
-    taken = sum(allocated_bytes(file) for file in roomy.root.rglob("*") if file.is_file())
+    taken = sum(allocated_bytes(local(file)) for file in roomy.root.rglob("*") if file.is_file())
     assert taken < 2 * MIB, "space follows what is written"
 
 
@@ -80,7 +82,7 @@ def test_its_deltas_are_sesparse_for_qemu_and_for_our_own_reader(roomy: SimDatas
     base.write(capacity - MIB, b"b" * MIB)
     child = base.branch(CHILD)
     child.write(capacity - MIB + 5 * GRAIN_BYTES, b"c" * GRAIN_BYTES)
-    layer = SeSparseLayer(LocalFile(roomy.resolve("[ds1] big/big-000001-sesparse.vmdk")))
+    layer = SeSparseLayer(LocalFile(local(roomy.resolve("[ds1] big/big-000001-sesparse.vmdk"))))
     held = [run for run in layer.runs(capacity - MIB, capacity) if run.file is not None]
     assert [run.length_bytes for run in held] == [GRAIN_BYTES]
     assert layer.capacity_bytes == capacity
@@ -98,9 +100,10 @@ def test_its_deltas_are_sesparse_for_qemu_and_for_our_own_reader(roomy: SimDatas
 
 
 def test_a_file_system_that_holds_no_such_file_is_said_and_nothing_is_left(
-    store: DiskStore, datastore: SimDatastore
+    tmp_path: Path,
 ) -> None:
-    datastore.capacity_bytes = 64 * TIB
+    datastore = SimDatastore("ds1", tmp_path / "ds1", 64 * TIB)
+    store = DiskStore({"ds1": datastore})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "ftruncate", _refuse)
         with pytest.raises(DiskTooLarge, match=str(62 * TIB)):

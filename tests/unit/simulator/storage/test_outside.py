@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.simulator.storage import DiskStore, SimDatastore, SimDisk, deltas
+from tests.support.simulated import local
 
 pytestmark = pytest.mark.qemu
 
@@ -56,13 +57,16 @@ def test_qemu_recognizes_descriptors_without_being_told_the_format(
     store: DiskStore, datastore: SimDatastore, kind: str
 ) -> None:
     base, child, leaf = chain_of_three(store)
-    flat, delta = info(datastore.resolve(base.path)), info(datastore.resolve(child.path))
+    flat, delta = (
+        info(local(datastore.resolve(base.path))),
+        info(local(datastore.resolve(child.path))),
+    )
     assert (flat["format"], flat["virtual-size"]) == ("vmdk", CAPACITY)
     assert flat["format-specific"]["data"]["create-type"] == "vmfs"
     assert (delta["format"], delta["virtual-size"]) == ("vmdk", CAPACITY)
     assert delta["format-specific"]["data"]["create-type"] == kind
     assert delta["format-specific"]["data"]["parent-cid"] == flat["format-specific"]["data"]["cid"]
-    assert info(datastore.resolve(leaf.path))["backing-filename"] == "web-000001.vmdk"
+    assert info(local(datastore.resolve(leaf.path)))["backing-filename"] == "web-000001.vmdk"
 
 
 def test_qemu_sees_the_same_bytes_through_every_disk_of_a_chain(
@@ -72,7 +76,7 @@ def test_qemu_sees_the_same_bytes_through_every_disk_of_a_chain(
         exported = tmp_path / f"{disk.path.name}.raw"
         disk.export_raw(exported)
         assert exported.read_bytes() == disk.read(0, CAPACITY)
-        printed = qemu_img("compare", "-f", "vmdk", "-F", "raw", datastore.resolve(disk.path), exported)
+        printed = qemu_img("compare", "-f", "vmdk", "-F", "raw", local(datastore.resolve(disk.path)), exported)
         assert "identical" in printed
 
 
@@ -83,7 +87,7 @@ def test_qemu_sees_the_same_bytes_after_merging_and_moving(
     leaf.export_raw(tmp_path / "before.raw")
     child.merge_into_parent()
     store.move("[ds1] web/web.vmdk", "[ds1] moved/web.vmdk")
-    printed = qemu_img("compare", "-F", "raw", datastore.resolve(leaf.path), tmp_path / "before.raw")
+    printed = qemu_img("compare", "-F", "raw", local(datastore.resolve(leaf.path)), tmp_path / "before.raw")
     assert "identical" in printed
 
 
@@ -91,5 +95,5 @@ def test_what_qemu_converts_from_a_chain_is_what_we_read(
     store: DiskStore, datastore: SimDatastore, tmp_path: Path
 ) -> None:
     *_, leaf = chain_of_three(store)
-    qemu_img("convert", "-O", "raw", datastore.resolve(leaf.path), tmp_path / "converted.raw")
+    qemu_img("convert", "-O", "raw", local(datastore.resolve(leaf.path)), tmp_path / "converted.raw")
     assert (tmp_path / "converted.raw").read_bytes() == leaf.read(0, CAPACITY)

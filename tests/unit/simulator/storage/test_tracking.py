@@ -2,6 +2,7 @@ import pytest
 
 from app.domain.extents import Extent
 from app.simulator.storage import GRAIN_BYTES, ChangeIdUnknown, DiskCorrupt, DiskStore, SimDatastore, SimDisk
+from tests.support.simulated import local
 
 MIB = 1 << 20
 PATH = "[ds1] web/web.vmdk"
@@ -136,7 +137,7 @@ def test_a_snapshot_thrown_away_before_anything_was_written_costs_nothing(store:
 @pytest.mark.parametrize("damage", ["size", "magic"])
 def test_a_damaged_tracking_file_is_found(store: DiskStore, datastore: SimDatastore, damage: str) -> None:
     tracked_disk(store).close()
-    file = datastore.resolve("[ds1] web/web-ctk.vmdk")
+    file = local(datastore.resolve("[ds1] web/web-ctk.vmdk"))
     content = file.read_bytes()
     file.write_bytes(content + b"x" if damage == "size" else b"X" + content[1:])
     with pytest.raises(DiskCorrupt):

@@ -15,6 +15,7 @@ from app.simulator.spec import Flavour, SimulatorSpec, UserSpec
 from app.simulator.storage import SimDisk
 from app.simulator.tasks import SimTask
 from app.simulator.vm.virtual_machine import VirtualMachine
+from tests.support.simulated import local
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -84,8 +85,7 @@ class VmLab:
 
     def file(self, datastore_path: str) -> Path:
         name, _, relative = datastore_path[1:].partition("] ")
-        root: Path = self.sim.world.datastores[name].root
-        return root / relative
+        return local(self.sim.world.datastores[name].root) / relative
 
     def events(self) -> list[str]:
         return [event.fullFormattedMessage for event in self.sim.world.events.all()]
