@@ -1,0 +1,1 @@
+"""Installers and packages, built from pinned parts. Standard library only."""
