@@ -26,6 +26,7 @@ pytestmark = [
 
 def run_alone(module: str, folder: Path) -> dict[str, Any]:
     """Run a module in a network namespace of its own; return what it printed last."""
+    guest_image()  # its kernel is downloaded, which the namespace does not allow
     inside = ["bash", "-c", 'ip link set lo up && exec "$@"', "bash", sys.executable]
     command = ["unshare", "-n", *inside, "-m", module, str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=380, check=False)
