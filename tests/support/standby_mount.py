@@ -11,7 +11,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,10 @@ class StandbyMount:
 
     directory: Path
     image: Path
+
+    @property
+    def _device(self) -> int:
+        return self.directory.stat().st_dev
 
     def mount(self) -> None:
         """Mount it."""
@@ -76,13 +80,23 @@ class StandbyMount:
 
     def mount_again(self) -> None:
         """Mount it as after a repair: nothing holds it any more, and its journal is replayed."""
+        device = self._device
         self.detach()
-        wait_until(
-            lambda: not _loops(self.image),
-            deadline_s=60,
-            what="everything that is open in the standby to be closed",
-        )
+        try:
+            wait_until(lambda: not _loops(self.image), deadline_s=60, what="the end of the mount")
+        except AssertionError as error:
+            raise AssertionError(f"the standby is still open: {_holders(device)}") from error
         self.mount()
+
+
+def _holders(device: int) -> list[str]:
+    """Return what processes have open on a device, as process and file."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if link.stat().st_dev == device:
+                found.append(f"{link.parts[2]} {link.readlink()}")
+    return found
 
 
 def _run(*command: str) -> None:

@@ -38,6 +38,11 @@ class StandbyHealth:
         """What the standby had free at the last look, where something is known."""
         self.is_there_anew = False
         """Whether the files are to be opened again, because they are on another mount by now."""
+        self.is_lost = False
+        """Whether the files are to be closed: they refuse, and are not under their path any more.
+
+        As long as they are open, a broken file system cannot be unmounted, repaired and mounted again.
+        """
         self._thread = threading.Thread(target=self._run, name="nfs-standby", daemon=True)
 
     def start(self) -> None:
@@ -74,6 +79,7 @@ class StandbyHealth:
         except WritesElsewhere as error:
             return error
         except (OperationalError, OverlayError, NamesDamaged, OSError):
+            self.is_lost = isinstance(self._served.volume.trouble.error(), StandbyAwayUnderVm)
             return found
         if self.is_there_anew or self._monotonic() - self._tried_at_s < TRY_OUT_S:
             return found

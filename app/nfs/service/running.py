@@ -58,7 +58,8 @@ def run_service(
                 serving.note_progress()
                 if serving.has_failed():
                     _log.error(
-                        "a disk could not be made durable, or is on another mount; the service starts again"
+                        "a disk could not be made durable, is on another mount, or is lost with its file system; "
+                        "the service starts again"
                     )
                     os._exit(FAILED)
                 if any(row.state is ServingState.FAILED for row in serving.rows()):

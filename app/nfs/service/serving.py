@@ -367,8 +367,14 @@ class Serving:
             _log.warning("how much is durable is not remembered: %s", error)
 
     def has_failed(self) -> bool:
-        """Return whether files have to be opened again: they take nothing any more, or are on another mount."""
-        return any(served.recovery.has_failed or served.health.is_there_anew for served in self._all())
+        """Return whether files have to be closed or opened again.
+
+        They take nothing any more, are on another mount, or are lost with the file system that they are on.
+        """
+        return any(
+            served.recovery.has_failed or served.health.is_there_anew or served.health.is_lost
+            for served in self._all()
+        )
 
     def _all(self) -> Iterable[_Served]:
         with self._lock:
