@@ -30,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     # Of the engine that a window starts: see app/contract/launch.py.
     parser.add_argument("--for-parent", action="store_true", help=argparse.SUPPRESS)
+    # Of the service of Windows: see packaging/windows/service.c.
+    parser.add_argument("--for-service", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--minimized", action="store_true", help="start in the tray, without showing the window")
     parser.add_argument("--no-tray", action="store_true", help="end with the window, do not live on in the tray")
     parser.add_argument(
@@ -98,10 +100,10 @@ def _run(given: list[str]) -> int:
         if status := run_catalog_choice(CatalogChoice(chosen.catalog)):
             return status
     if chosen.headless:
-        from app.cli.headless.command import run_for_parent, run_headless
+        from app.cli.headless.command import run_for_parent, run_for_service, run_headless
         from app.core.processend import end_at_the_latest
 
-        run = run_for_parent if chosen.for_parent else run_headless
+        run = run_for_parent if chosen.for_parent else run_for_service if chosen.for_service else run_headless
         return run(on_stop_request=lambda: end_at_the_latest(FAILED))
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo

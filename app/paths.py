@@ -23,6 +23,9 @@ HOME_VARIABLE = "STANDFAST_HOME"
 PORTABLE_MARKER = "portable"
 PORTABLE_FOLDER = "standfast-data"
 CONFIG_FILE = "system.conf"
+LAUNCHED = "standfast_launcher"
+"""Option ``-X`` by which a launcher of Windows says that it started the program; see ``packaging/windows``."""
+LAUNCHER = "Standfast.exe"
 _NAME = "standfast"
 
 
@@ -84,9 +87,7 @@ class Folders:
 
 
 def program_folder() -> Path:
-    """Return the folder of the program: of the executable when it is packaged, else of the sources."""
-    if getattr(sys, "frozen", False):
-        return Path(sys.executable).resolve().parent
+    """Return the folder of the program's code and data, installed or not."""
     return Path(__file__).resolve().parent.parent
 
 
@@ -145,7 +146,7 @@ def _folders_under(home: Path, program: Path) -> Folders:
 
 
 def program_command(*arguments: str) -> list[str]:
-    """Return what starts this program, packaged or from its sources."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, *arguments]
+    """Return what starts this program: by the launcher that started it, or from its sources."""
+    if LAUNCHED in sys._xoptions:
+        return [str(Path(sys.executable).with_name(LAUNCHER)), *arguments]
     return [sys.executable, *UTF8_OPTIONS, str(program_folder() / "main.py"), *arguments]

@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from app.console.errors import DemoDidNotStart
 from app.core.childprocess import child_flags
 from app.core.durable import replace_durably
 from app.core.privatefiles import make_private_folders
-from app.core.utf8 import UTF8_OPTIONS
 from app.domain.reasons import reason_of
-from app.paths import program_folder
+from app.paths import program_command, program_folder
 from app.views.program import DemoAccess
 
 _log = logging.getLogger(__name__)
@@ -73,7 +71,7 @@ class DemoPlatform:
         make_private_folders(standby)
         arguments = ["--dir", str(files), "--port", str(port), "--until-stdin-ends"]
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [*_simulator_command(), *arguments],
+            program_command("simulator", *arguments),
             cwd=program_folder(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -117,9 +115,3 @@ class DemoPlatform:
             process.kill()
             process.wait()
         process.stdout.close()
-
-
-def _simulator_command() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "simulator"]
-    return [sys.executable, *UTF8_OPTIONS, "-m", "app.simulator"]

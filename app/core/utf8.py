@@ -27,7 +27,7 @@ def assure_utf8() -> None:
     Arguments are converted on the way: they came in the encoding of the locale, unless they are UTF-8 already.
     Returns where nothing has to be done or nothing can be done; see :func:`names_are_utf8`.
     """
-    if os.name == "nt" or names_are_utf8() or "utf8" in sys._xoptions or getattr(sys, "frozen", False):
+    if os.name == "nt" or names_are_utf8() or "utf8" in sys._xoptions:
         return
     if not sys.executable or not sys.orig_argv:
         return

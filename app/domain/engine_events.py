@@ -31,6 +31,11 @@ class WindowRaiseAsked(Announcement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEndAsked(Announcement):
+    """The window and the engine should end in order: an operator or an installer wants it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRaised(Announcement):
     """The desktop should show a notification: a task failed, or the operator tests it.
 

@@ -67,6 +67,16 @@ class PlatformUnproven(OperationalError):
     hint_template = "Look whether it is the same server, then confirm that it is."
 
 
+class TasksStillRun(OperationalError):
+    """The program is not ended, because tasks run."""
+
+    code = "program.tasks_run"
+    message_template = "{count} {count:task is/tasks are} running; nothing was ended."
+    hint_template = (
+        "Wait until they are done, or order that they are stopped: what they have not finished is lost."
+    )
+
+
 class EntriesNotClosed(OperationalError):
     """Files or folders of a standby machine could not be closed to other users."""
 

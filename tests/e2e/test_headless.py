@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,15 +17,18 @@ import pytest
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation, claim_window
 from app.cli.demo.stage import folders_in, open_simulator
+from app.contract.door import Door
 from app.contract.errors import EngineBusy
-from app.contract.platforms import ListVms
+from app.contract.platforms import ListPlatforms, ListVms
 from app.contract.program import RaiseWindow
+from app.contract.standbys import ListStandbys
 from app.contract.tasks import ListTasks, StartBackup
 from app.core.passphrases import PASSPHRASE_VARIABLE, SECRET_FILE
 from app.domain.changes import Changed, Subject
 from app.domain.engine_events import EngineFound, EngineLost, WindowRaiseAsked
 from app.domain.events import Event
-from app.domain.states import TaskState
+from app.domain.ids import TaskId
+from app.domain.states import BackupKind, TaskState
 from app.paths import HOME_VARIABLE
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
@@ -153,6 +157,55 @@ def test_a_signal_ends_it_in_order_in_the_middle_of_a_backup(
     with home.open_door() as again:
         assert again.is_ours
         assert state_of(again.door, task) is TaskState.STOPPED
+
+
+def start_another_backup(door: Door) -> TaskId:
+    """Back the first VM of the one platform up once more."""
+    (platform,), (standby,) = door.ask(ListPlatforms()), door.ask(ListStandbys())
+    vm = door.ask(ListVms(platform=platform.id))[0]
+    return door.execute(
+        StartBackup(
+            platform=platform.id,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=standby.id,
+            rule_name="",
+            kind=BackupKind.FULL,
+        )
+    )
+
+
+def test_an_installer_ends_it_when_its_tasks_are_done_or_stopped(
+    home: Home, simulator: VSphereSimulator, tmp_path: Path
+) -> None:
+    goes_on = threading.Event()
+
+    def halt() -> None:
+        goes_on.wait(PATIENCE_S)
+
+    simulator.faults.halt_reads(20 << 20, halt)  # after what is read before the copy
+    with home.engine() as process, home.open_door() as opened:
+        task = start_first_backup(opened.door, simulator, tmp_path)
+        await_running(opened.door, task)
+        refused = home.ctl("program", "end")
+        assert (refused.returncode, process.poll()) == (1, None)
+        assert "1 task is running; nothing was ended." in refused.stderr
+        goes_on.set()
+        assert home.ctl("program", "end", "--when-idle").returncode == 0
+        assert process.wait(PATIENCE_S) == 0
+    goes_on.clear()
+    simulator.faults.halt_reads(20 << 20, halt)
+    with home.engine() as process, home.open_door() as opened:
+        assert state_of(opened.door, task) is TaskState.COMPLETED
+        await_running(opened.door, start_another_backup(opened.door))
+        assert home.ctl("program", "end", "--stop-tasks").returncode == 0
+        assert process.wait(PATIENCE_S) == 0
+    goes_on.set()
+    assert home.ctl("program", "end").returncode == 3, "no engine runs"
+
+
+def await_running(door: Door, task: TaskId) -> None:
+    wait_until(lambda: state_of(door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving")
 
 
 def test_a_killed_engine_is_unknown_to_the_window_until_the_next_one_is_there(

@@ -130,7 +130,14 @@ def test_every_event_survives(kind: type[Event], data: st.DataObject) -> None:
 
 def test_every_event_that_is_declared_can_be_sent() -> None:
     assert set(event_kinds().values()) == set(EVENTS)
-    assert {"Changed", "EngineFound", "EngineLost", "NotificationRaised", "WindowRaiseAsked"} == set(event_kinds())
+    assert {
+        "Changed",
+        "EngineFound",
+        "EngineLost",
+        "NotificationRaised",
+        "ProgramEndAsked",
+        "WindowRaiseAsked",
+    } == set(event_kinds())
 
 
 @given(data=st.data())

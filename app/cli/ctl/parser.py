@@ -347,6 +347,10 @@ def _vddk(subjects: "Commands") -> None:
 
 
 def _program(subjects: "Commands") -> None:
+    program = _subject(subjects, "program", "the window and the engine")
+    end = _command(program, "end", "program.end_program", "end both in order; refused while tasks run")
+    end.add_argument("--stop-tasks", action="store_true", help="stop running tasks and clean up after them")
+    end.add_argument("--when-idle", action="store_true", help="wait until no task runs")
     clock = _subject(subjects, "clock", "whether this machine's clock is believed")
     _command(clock, "show", "program.show_clock", "show why it is not; meanwhile nothing is removed for its age")
     _command(clock, "confirm", "program.confirm_clock", "say that it is right")

@@ -1,19 +1,27 @@
-"""``stat`` and ``log``."""
+"""``program``, ``clock``, ``stat`` and ``log``."""
 
+import threading
+import time
 from argparse import Namespace
 
 from app.cli.ctl.names import find_rule, find_task
 from app.cli.ctl.screen import Screen, size
-from app.cli.ctl.tasks import DONE
+from app.cli.ctl.tasks import DONE, FAILED
 from app.contract.door import Door
 from app.contract.log import LogEntryRow, LogFilter, ReadLog
 from app.contract.overview import ReadOverview, ReadStatus
-from app.contract.program import ConfirmClock
+from app.contract.program import TASKS_RUN, ConfirmClock, EndProgram
 from app.contract.statistics import ReadStatistics
+from app.domain.engine_events import EngineLost
+from app.domain.errors import OperationalError
+from app.domain.events import Event
 from app.domain.messages import LogLevel
 from app.domain.periods import StatisticsPeriod
 
 _PAGE = 500
+_LOOK_S = 1.0
+_END_S = 180.0
+"""Stopping tasks takes the time of a snapshot's removal; an engine that takes longer is said to go on."""
 
 
 def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
@@ -38,6 +46,38 @@ def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
     ]
     screen.facts(facts, status)
     return DONE
+
+
+def end_program(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """End the window and the engine, and return when the engine has ended."""
+    ended = threading.Event()
+
+    def note_end(event: Event) -> None:
+        if isinstance(event, EngineLost):
+            ended.set()
+
+    unsubscribe = door.subscribe(note_end)
+    try:
+        _ask_for_end(door, chosen)
+        if ended.wait(_END_S):
+            screen.remark("The program has ended.")
+            return DONE
+    finally:
+        unsubscribe()
+    screen.remark(f"The program has not ended within {_END_S:g} s; it goes on cleaning up.")
+    return FAILED
+
+
+def _ask_for_end(door: Door, chosen: Namespace) -> None:
+    while True:
+        try:
+            door.execute(EndProgram(stops_tasks=chosen.stop_tasks))
+        except OperationalError as error:
+            if error.code != TASKS_RUN or not chosen.when_idle:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def show_clock(door: Door, screen: Screen, chosen: Namespace) -> int:

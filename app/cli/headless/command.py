@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import __version__
@@ -23,7 +23,9 @@ from app.core.priority import yield_to_others
 from app.core.processend import end_without
 from app.core.streams import FAILED, is_at_terminal, note, say
 from app.domain.catalogs import CatalogChoice
+from app.domain.engine_events import ProgramEndAsked
 from app.domain.errors import OperationalError
+from app.domain.events import Event
 from app.engine.engine import Engine
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
@@ -35,6 +37,27 @@ _WARM_UP_S = 1.0
 SWITCH_S = 0.001
 """How long a thread that moves data may keep the interpreter while another waits to answer the window; Python's
 5 ms, times the threads of eight tasks, would be felt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who runs the engine.
+
+    Attributes:
+        ask_passphrase: gives what opens the password file.
+        ready: told when the door is open.
+        failed: told what keeps the engine from starting.
+        on_stop_request: called when the engine is to end, before it does.
+        prepare: changes the installation before the engine opens it.
+        ends_it: the caller ends the engine itself when the program is to end.
+    """
+
+    ask_passphrase: Callable[[], str | None]
+    ready: Callable[[Installation], None]
+    failed: Callable[[OperationalError], None]
+    on_stop_request: Callable[[], object]
+    prepare: Callable[[Installation], Installation] = lambda installation: installation
+    ends_it: bool = False
 
 
 def run_headless(folders: Folders | None = None, *, on_stop_request: Callable[[], object] = lambda: None) -> int:
@@ -54,8 +77,9 @@ def run_headless(folders: Folders | None = None, *, on_stop_request: Callable[[]
     def failed(error: OperationalError) -> None:
         say(str(error))
 
+    caller = _Caller(passphrase_from(otherwise=_asked_passphrase), ready, failed, on_stop_request)
     with stop_request() as stop:
-        return _run(folders, stop, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_stop_request)
+        return _run(folders, stop, caller)
 
 
 def run_catalog_choice(choice: CatalogChoice, folders: Folders | None = None) -> int:
@@ -83,17 +107,40 @@ def run_for_parent(*, on_stop_request: Callable[[], object] = lambda: None) -> i
         say(str(error))
         return FAILED
     yield_to_others()
+    caller = _Caller(
+        lambda: launch.passphrase,
+        _report_ready,
+        _report_failed,
+        on_stop_request,
+        prepare=lambda installation: _as_launched(installation, launch),
+        ends_it=True,
+    )
     with stop_request() as stop:
         when_parent_is_gone(lambda: stop.name_it("the end of its parent"))
-        return _run(
-            folders_of(launch),
-            stop,
-            lambda: launch.passphrase,
-            lambda _installation: report_outcome(Outcome.ready()),
-            lambda error: report_outcome(Outcome.failed(error)),
-            on_stop_request,
-            lambda installation: _as_launched(installation, launch),
-        )
+        return _run(folders_of(launch), stop, caller)
+
+
+def _report_ready(_installation: Installation) -> None:
+    report_outcome(Outcome.ready())
+
+
+def _report_failed(error: OperationalError) -> None:
+    report_outcome(Outcome.failed(error))
+
+
+def run_for_service(*, on_stop_request: Callable[[], object] = lambda: None) -> int:
+    """Run the engine of this user until standard input ends, and say on standard output when it is ready.
+
+    Args:
+        on_stop_request: called when the engine is to end, before it does.
+
+    Returns:
+        0 when it ended in order, 1 when it could not be started; the reason is said before.
+    """
+    caller = _Caller(passphrase_from(), _report_ready, _report_failed, on_stop_request)
+    with stop_request() as stop:
+        when_parent_is_gone(lambda: stop.name_it("the end of the service"))
+        return _run(None, stop, caller)
 
 
 def folders_of(launch: EngineLaunch) -> Folders:
@@ -117,19 +164,11 @@ def _as_launched(installation: Installation, launch: EngineLaunch) -> Installati
     return replace(installation, settings=settings)
 
 
-def _run(
-    folders: Folders | None,
-    stop: StopRequest,
-    ask_passphrase: Callable[[], str | None],
-    ready: Callable[[Installation], None],
-    failed: Callable[[OperationalError], None],
-    on_stop_request: Callable[[], object],
-    prepare: Callable[[Installation], Installation] = lambda installation: installation,
-) -> int:
+def _run(folders: Folders | None, stop: StopRequest, caller: _Caller) -> int:
     try:
         installation = Installation.find(folders)
     except OperationalError as error:
-        failed(error)
+        caller.failed(error)
         return FAILED
     settings = installation.settings
     log = ProgramLog(
@@ -142,30 +181,30 @@ def _run(
     sys.setswitchinterval(SWITCH_S)
     with log:
         try:
-            _serve(prepare(installation), stop, ask_passphrase, ready, on_stop_request)
+            _serve(caller.prepare(installation), stop, caller)
         except OperationalError as error:
             _log.error("the engine could not be started: %s", error)
-            failed(error)
+            caller.failed(error)
             return FAILED
     return 0
 
 
-def _serve(
-    installation: Installation,
-    stop: StopRequest,
-    ask_passphrase: Callable[[], str | None],
-    ready: Callable[[Installation], None],
-    on_stop_request: Callable[[], object],
-) -> None:
-    secrets = open_secrets(installation, ask_passphrase)
+def _serve(installation: Installation, stop: StopRequest, caller: _Caller) -> None:
+    def end_when_asked(event: Event) -> None:
+        if isinstance(event, ProgramEndAsked):
+            stop.name_it("the wish of an operator")
+
+    secrets = open_secrets(installation, caller.ask_passphrase)
     with _task_runner() as runner, EngineHost.open(installation, secrets=secrets, runner=runner) as host:
+        if not caller.ends_it:
+            host.engine.subscribe(end_when_asked)
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)
-        ready(installation)
+        caller.ready(installation)
         warming = threading.Thread(target=_warm_up, args=(host.engine,), name="warm-up", daemon=True)
         warming.start()
         stop.wait()
-        on_stop_request()
+        caller.on_stop_request()
         warming.join(_WARM_UP_S)
         _log.info("ending because of %s", stop.name)
         notify_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")

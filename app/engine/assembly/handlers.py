@@ -62,7 +62,7 @@ def build_handlers(
         *_standby_handlers(services, manager, offers),
         *_task_handlers(services, manager, factory, texts, keep_limits),
         *_history_handlers(services, manager, offers, texts, count_troubled),
-        *_program_handlers(services, notifications),
+        *_program_handlers(services, manager, notifications),
     )
 
 
@@ -220,10 +220,12 @@ def _history_handlers(
     )
 
 
-def _program_handlers(services: Services, notifications: NotificationSettingsStore) -> tuple[object, ...]:
+def _program_handlers(
+    services: Services, manager: TaskManager, notifications: NotificationSettingsStore
+) -> tuple[object, ...]:
     return (
         NotificationHandlers(notifications, services.clock),
         HookHandlers(services.catalog.settings, services.catalog.rules),
-        ProgramHandlers(services.clock_watch, services.bus, services.clock),
+        ProgramHandlers(services.clock_watch, services.bus, services.clock, manager.live_count),
         VddkHandlers(services.catalog.settings, services.transports, services.journal),
     )

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QMessageBox, QSystemTrayIcon, QToolButton
 
 from app.contract.overview import EngineStatus
-from app.domain.engine_events import EngineFound, WindowRaiseAsked
+from app.domain.engine_events import EngineFound, ProgramEndAsked, WindowRaiseAsked
 from app.domain.states import TaskState
 from app.domain.units import filled
 from app.views.console import Console
@@ -100,7 +100,7 @@ class Shell(QObject):
 
     def _build_tray(self) -> None:
         if self.tray is not None:
-            self.tray.hide()
+            self.tray.dismiss()
             self.tray.deleteLater()
         self.tray = Tray(self.console, self.feed, self)
         self.tray.open_wanted.connect(self.raise_window)
@@ -141,6 +141,9 @@ class Shell(QObject):
     def _on_events(self, events: tuple[object, ...]) -> None:
         if any(isinstance(event, WindowRaiseAsked) for event in events):
             self.raise_window()
+        if any(isinstance(event, ProgramEndAsked) for event in events):
+            self.end_at_once()
+            return
         if any(isinstance(event, EngineFound) for event in events):
             self.window.refresh()
 
@@ -262,7 +265,7 @@ class Shell(QObject):
         self.feed.stop()
         PillDelegate.unknown = None
         if self.tray is not None:
-            self.tray.hide()
+            self.tray.dismiss()
             self.tray = None
         if self._trouble is not None:
             self._trouble.belong_to(None)

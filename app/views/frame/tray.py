@@ -80,6 +80,10 @@ class Tray(QObject):
     def hide(self) -> None:
         """Take the icon away."""
         self.icon.hide()
+
+    def dismiss(self) -> None:
+        """Take the icon away for good, with its menu."""
+        self.hide()
         self.menu.deleteLater()
 
     # --- how it is --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from app.contract.overview import HitKind, ReadStatus, Search, SearchHit
 from app.domain.changes import Subject
-from app.domain.engine_events import NotificationRaised, WindowRaiseAsked
+from app.domain.engine_events import NotificationRaised, ProgramEndAsked, WindowRaiseAsked
 from app.domain.errors import LoginRefused, OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
 from app.views.frame.brand import TrayState
@@ -237,6 +237,15 @@ def test_a_second_start_brings_the_window_to_the_front(
     shell.window.close()
     calm_door.publish(WindowRaiseAsked(at=NOW))
     qtbot.waitUntil(shell.window.isVisible)
+
+
+def test_an_installer_ends_the_program_without_a_question(
+    qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
+) -> None:
+    shell = make_shell(has_tray=True)
+    with qtbot.waitSignal(shell.ended):
+        calm_door.publish(ProgramEndAsked(at=NOW))
+    assert shell.question is None
 
 
 def test_a_minimized_start_shows_no_window_where_there_is_a_tray(make_shell: MakeShell) -> None:

@@ -3,11 +3,20 @@
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from app.paths import Folders, FolderUnusable, HomeUnusable, find_folders, program_folder
+from app.paths import (
+    LAUNCHED,
+    Folders,
+    FolderUnusable,
+    HomeUnusable,
+    find_folders,
+    program_command,
+    program_folder,
+)
 
 REPOSITORY_ROOT = Path(__file__).parents[3]
 
@@ -129,3 +138,13 @@ def test_the_folder_of_the_logs_is_not_needed(tmp_path: Path) -> None:
     folders.logs.write_text("a file in the way")
     folders.create()
     assert folders.data.is_dir()
+
+
+def test_what_starts_the_program_is_the_launcher_where_one_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(Path("C:/Program Files/Standfast/debugctl.exe")))
+    monkeypatch.setitem(sys._xoptions, LAUNCHED, True)
+    launcher = str(Path("C:/Program Files/Standfast/Standfast.exe"))
+    assert program_command("nfs", "--port", "2049") == [launcher, "nfs", "--port", "2049"]
+    monkeypatch.delitem(sys._xoptions, LAUNCHED)
+    assert program_command("nfs")[0] == sys.executable
+    assert program_command("nfs")[-2:] == [str(program_folder() / "main.py"), "nfs"]
