@@ -100,7 +100,8 @@ def namespace_script(
     root: str, mounts: Sequence[Mount], command: Sequence[str], environment: Mapping[str, str], *, before: str = ""
 ) -> str:
     """Return the shell script of a run, for a namespace of its own: mount, then run the command below the root."""
-    lines = ["set -e", before, f"mount --rbind /dev {root}/dev", f"mount -t proc proc {root}/proc"]
+    lines = ["set -e", before, f"mount -t proc proc {root}/proc"]
+    lines += [f"mount --rbind /{name} {root}/{name}" for name in ("dev", "sys")]  # wine counts processors in sys
     for mount in mounts:
         lines.append(shlex.join(["mkdir", "-p", root + mount.target]))
         lines.append(shlex.join(["mount", "--bind", str(mount.source), root + mount.target]))
