@@ -92,9 +92,14 @@ def window_packages(environment: Mapping[str, str] = os.environ) -> tuple[str, .
     return QT_PACKAGES if environment.get("WAYLAND_DISPLAY") else QT_PACKAGES + X11_PACKAGES
 
 
+def has_tools() -> bool:
+    """Return whether Debian's tools for packages are there."""
+    return bool(shutil.which("dpkg-query") and shutil.which("apt-get"))
+
+
 def missing_packages(wanted: Sequence[str]) -> list[str]:
     """Return the entries of ``wanted`` of which no name is installed; none where Debian's tools are not there."""
-    if not wanted or not (shutil.which("dpkg-query") and shutil.which("apt-get")):
+    if not wanted or not has_tools():
         return []
     present = _installed(name for entry in wanted for name in entry.split("|"))
     return [entry for entry in wanted if present.isdisjoint(entry.split("|"))]

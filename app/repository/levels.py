@@ -19,7 +19,10 @@ _HARDLY_IDLE: Final = 0.15
 
 
 class IdleTime:
-    """Share of the time in which the processors of this machine had nothing to do, since the last look."""
+    """Share of the time in which the processors of this machine had nothing to do, since the last look.
+
+    A system that does not report it, as Windows without performance counters, counts as one that is busy.
+    """
 
     def __init__(self) -> None:
         self._idle_s, self._all_s = self._times()
@@ -33,7 +36,10 @@ class IdleTime:
 
     @staticmethod
     def _times() -> tuple[float, float]:
-        times = psutil.cpu_times()
+        try:
+            times = psutil.cpu_times()
+        except OSError:
+            return 0.0, 0.0
         return times.idle + getattr(times, "iowait", 0.0), sum(times)
 
 

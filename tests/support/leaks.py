@@ -13,6 +13,9 @@ _POLL_S = 0.01
 _HARMLESS_TARGETS = ("anon_inode:", "/dev/", "/proc/", "/sys/", "/usr/share/fonts", "/var/cache/fontconfig")
 """What libraries open once and keep: event queues, random numbers, fonts."""
 
+_TIMER_OF_PYTEST_TIMEOUT = "pytest_timeout "
+"""Where there is no SIGALRM, a thread per test whose name begins so watches the time."""
+
 
 class LeakFound(Exception):
     """Something was left behind."""
@@ -38,7 +41,9 @@ class Holdings:
         words = [
             f"thread {thread.name!r}"
             for thread in self.threads - before.threads
-            if thread.is_alive() and not isinstance(thread, threading._DummyThread)
+            if thread.is_alive()
+            and not isinstance(thread, threading._DummyThread)
+            and not thread.name.startswith(_TIMER_OF_PYTEST_TIMEOUT)
         ]
         words += [
             f"descriptor {number} ({target})"

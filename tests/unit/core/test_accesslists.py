@@ -1,12 +1,12 @@
 """On Windows a folder is for its user, the system and administrators, each known by a security identifier."""
 
-import os
 import subprocess
 from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from app.core.accesslists import restrict_access_list
+from tests.support.platforms import windows_only, wine_lacks
 
 USER = "S-1-5-21-397955417-626881126-188441444-1010"
 
@@ -65,7 +65,8 @@ def test_where_the_user_is_unknown_nothing_is_changed(tmp_path: Path, told: str)
     assert len(tools.commands) == 1
 
 
-@pytest.mark.skipif(os.name != "nt", reason="the tools of Windows")
+@windows_only("whoami and icacls are its tools")
+@wine_lacks("an icacls that does anything")
 def test_the_tools_of_windows_understand_us(tmp_path: Path) -> None:
     restrict_access_list(tmp_path)
     shown = subprocess.run(["icacls", str(tmp_path)], capture_output=True, check=True).stdout

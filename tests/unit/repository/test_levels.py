@@ -1,5 +1,6 @@
 """A task packs harder only while its source is what it waits for and the processors are idle."""
 
+import errno
 import os
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.core.disks import ReadRequest
@@ -90,6 +92,14 @@ def test_idle_time_is_a_share_of_what_passed() -> None:
     time.sleep(0.05)
     assert 0.0 <= idle.share() <= 1.0
     assert 0.0 <= idle.share() <= 1.0
+
+
+def test_processors_that_the_system_does_not_report_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EINVAL, "Invalid function", None, 1)
+
+    monkeypatch.setattr(psutil, "cpu_times", refuse)
+    assert IdleTime().share() == 0.0
 
 
 class SlowDisk(MemoryDisk):

@@ -23,6 +23,7 @@ PROJECT = Path(__file__).parents[3]
 BEFORE_ANYTHING_IS_INSTALLED = [
     PROJECT / "dev",
     *(PROJECT / "tools" / f"{name}.py" for name in ("__init__", "checks", "debian", "environment", "saying")),
+    *sorted((PROJECT / "tools" / "windows").glob("*.py")),
 ]
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="system packages are Debian's")
@@ -57,7 +58,9 @@ def run_dev(*arguments: str, folder: Path = PROJECT, **variables: str) -> "subpr
     )
 
 
-@pytest.mark.parametrize("file", BEFORE_ANYTHING_IS_INSTALLED, ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", BEFORE_ANYTHING_IS_INSTALLED, ids=lambda file: file.relative_to(PROJECT).as_posix()
+)
 def test_it_needs_nothing_but_the_standard_library(file: Path) -> None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
@@ -67,7 +70,7 @@ def test_it_needs_nothing_but_the_standard_library(file: Path) -> None:
 
 def test_it_starts_without_any_installed_package(tmp_path: Path) -> None:
     for file in BEFORE_ANYTHING_IS_INSTALLED:
-        (tmp_path / file.relative_to(PROJECT)).parent.mkdir(exist_ok=True)
+        (tmp_path / file.relative_to(PROJECT)).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(file, tmp_path / file.relative_to(PROJECT))
     command = [sys.executable, "-S", str(tmp_path / "dev"), "help"]
     assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0

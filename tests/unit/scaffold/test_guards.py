@@ -152,6 +152,17 @@ def test_a_thread_that_outlives_the_session_fails_it(
     assert "threads outlive the test session: forgotten" in result.stdout.str()
 
 
+def test_the_threads_that_watch_the_time_are_no_leak(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of the last test still runs when its module is judged."""
+    prepared(pytester, monkeypatch)
+    monkeypatch.setenv("STANDFAST_TEST_PATIENCE_S", "0.5")
+    pytester.makepyfile("def test_one(): pass\ndef test_other(): pass")
+    options = ("-p", "no:xdist", "--timeout", "300", "--timeout-method", "thread")
+    pytester.runpytest_subprocess(*options, timeout=60).assert_outcomes(passed=2)
+
+
 JUDGED = """
 import pytest
 @pytest.mark.outside_tools("no-such-judge")

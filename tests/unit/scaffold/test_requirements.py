@@ -118,11 +118,11 @@ def test_everything_that_is_asked_for_is_pinned(name: str) -> None:
     assert [str(requirement) for requirement in asked if canonicalize_name(requirement.name) not in pinned] == []
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "windows.txt"])
 def test_every_pin_is_exact_and_has_hashes(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8").replace("\\\n", "")
     rows = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert len(rows) > (0 if name == "uv.txt" else 20)
+    assert len(rows) > (0 if name in ("uv.txt", "windows.txt") else 20)
     assert [row.split()[0] for row in rows if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", row)] == []
     assert [row for row in rows if not re.match(r"[a-z0-9.-]+==[^ ]+ ", row)] == []
 
