@@ -14,6 +14,7 @@ from app.catalog.instant import InstantStore
 from app.catalog.journals import AttachmentJournalStore, RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.migrated import MigrationStore
+from app.catalog.migrations import older_revisions
 from app.catalog.points import PointStore
 from app.catalog.proofs import ProofStore
 from app.catalog.registered import PlatformStore, StandbyStore
@@ -118,6 +119,8 @@ class Catalog:
         if guard is not None:
             guard.refuse_loss()
             guard.announce_birth()
+            if (kept := guard.copy_before_change(older_revisions())) is not None:
+                _log.info("the catalog is changed for this version; what it was is kept in %s", kept)
         database = Database.open(location)
         try:
             durable = Database.open(location, durable=True, check=False)

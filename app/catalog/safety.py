@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -231,6 +231,33 @@ class CatalogGuard:
             CatalogUnavailable: there is no room, or the disk refuses.
         """
         target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
+        self._copy_to(target)
+        try:
+            for old in self.copies()[MOST_COPIES:]:
+                unlink(old, missing_ok=True)
+        except OSError as error:
+            raise CatalogUnavailable(location=self._copies, detail=copy_reason(error)) from error
+        return target
+
+    def copy_before_change(self, changeable: Collection[str]) -> Path | None:
+        """Keep what another version of the program wrote, before its tables are changed; None when they are not.
+
+        The copy is named by its schema and never dropped: with it the older version can be installed again.
+
+        Args:
+            changeable: the older schemas that this program brings up to date.
+
+        Raises:
+            CatalogUnavailable: there is no room, or the disk refuses.
+        """
+        found = schema_of(self.file)
+        if found is None or found not in changeable:
+            return None
+        target = self._copies / f"schema-{found}.db"
+        self._copy_to(target)
+        return target
+
+    def _copy_to(self, target: Path) -> None:
         made_for = self._copies / self.file.name  # whatever the day, so that leftovers of all days are found
         scratch = scratch_path_for(made_for, _COPYING)
         try:
@@ -248,11 +275,8 @@ class CatalogGuard:
                 _sync(scratch)
                 replace(scratch, target)
             sync_directory(self._copies)
-            for old in self.copies()[MOST_COPIES:]:
-                unlink(old, missing_ok=True)
         except (OSError, sqlite3.Error) as error:
             raise CatalogUnavailable(location=self._copies, detail=copy_reason(error)) from error
-        return target
 
 
 def look_at(file: Path) -> Found | None:
@@ -275,6 +299,18 @@ def look_at(file: Path) -> Found | None:
             return Found(has_tables=True, identity=None if row is None else str(row[0]))
     except sqlite3.Error:
         return None
+
+
+def schema_of(file: Path) -> str | None:
+    """Return which schema a catalog has; None where there is none, or it cannot be read."""
+    if not file.exists():
+        return None
+    try:
+        with closing(_read_only(file)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:  # no such table, or damaged: opening it says which
+        return None
+    return None if row is None else str(row[0])
 
 
 def _read_only(file: Path) -> sqlite3.Connection:

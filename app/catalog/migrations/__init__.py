@@ -45,6 +45,11 @@ def newest_revision() -> str:
     return str(REVISIONS[-1].revision)
 
 
+def older_revisions() -> frozenset[str]:
+    """Return the schema versions of earlier releases, which are brought up to date."""
+    return frozenset(str(module.revision) for module in REVISIONS[:-1])
+
+
 def migrate(connection: sa.Connection, location: str) -> None:
     """Bring the database behind ``connection``, inside its open transaction, to the newest schema.
 

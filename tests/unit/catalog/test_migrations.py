@@ -1,5 +1,6 @@
 """How a catalog gets its tables, and what becomes of one that another version of the program has made."""
 
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from alembic.runtime.migration import MigrationContext
 
 from app.catalog import Catalog, migrations
 from app.catalog.database import Database
-from app.catalog.errors import CatalogTooNew, CatalogTooOld
+from app.catalog.errors import CatalogTooNew, CatalogTooOld, CatalogUnavailable
 from app.catalog.migrations import REVISIONS, newest_revision
+from app.catalog.safety import COPIES_FOLDER
 from app.catalog.tables import metadata
 from app.core.clock import SystemClock
+from app.core.space import Space
 from app.domain.ids import PointId
 from tests.unit.catalog.test_catalog import PLATFORM, STANDBY, point
 
@@ -133,6 +136,37 @@ def test_a_catalog_of_an_older_release_gets_what_it_lacks_and_keeps_its_rows(
     assert columns[-2:] == ["first", "second"]
     assert _rows(path, "SELECT version_num FROM alembic_version") == [("9013",)]
     Catalog.open(path, clock=SystemClock()).close()
+
+
+def test_what_an_older_release_wrote_is_kept_beside_the_catalog_and_opens_there_again(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        catalog.platforms.put(PLATFORM)
+    older = REVISIONS[-1].revision
+    with monkeypatch.context() as newer:
+        newer.setattr(migrations, "REVISIONS", (*REVISIONS, _adding("9012", "first")))
+        for _ in range(2):
+            Catalog.open(path, clock=SystemClock()).close()
+    (kept,) = (path.parent / COPIES_FOLDER).glob("*.db")
+    assert kept.name == f"schema-{older}.db"
+    with pytest.raises(CatalogTooNew):
+        Catalog.open(path, clock=SystemClock())
+    again = tmp_path / "again" / "catalog.db"
+    again.parent.mkdir()
+    shutil.copyfile(kept, again)
+    with Catalog.open(again, clock=SystemClock()) as catalog:
+        assert catalog.platforms.all() == (PLATFORM,)
+
+
+def test_without_room_for_that_copy_nothing_is_changed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Catalog.open(path, clock=SystemClock()).close()
+    before = _schema(path)
+    monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, _adding("9012", "first")))
+    monkeypatch.setattr("app.catalog.safety.space_at", lambda _: Space(total_bytes=1 << 30, free_bytes=0))
+    with pytest.raises(CatalogUnavailable):
+        Catalog.open(path, clock=SystemClock())
+    assert _schema(path) == before
 
 
 def test_of_several_changes_none_is_made_when_the_last_one_fails(
