@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app import __version__
+from app.core.messagebox import show_box
 from app.core.streams import FAILED, CheckedParser, guarded, say
 from app.core.utf8 import assure_utf8, first_not_utf8, use_utf8_streams
 
@@ -114,8 +115,11 @@ def _run(given: list[str]) -> int:
         return run_demo(keep=chosen.keep, show=None if chosen.no_window else _demo_window())
     try:
         from app.console.program import run_console
-    except ImportError as error:  # the system's libraries for a window may be missing
-        say(f"The console cannot be shown here: {error}")
+    # The system's libraries for a window may be missing, or the program's folder be damaged.
+    except (ImportError, SyntaxError, EOFError, ValueError) as error:
+        text = f"The console cannot be shown here: {error}"
+        if not say(text):
+            show_box(f"{text}\n\nInstall the program again; your data stay.")
         return FAILED
     return run_console(minimized=chosen.minimized, has_tray=False if chosen.no_tray else None)
 

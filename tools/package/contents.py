@@ -46,12 +46,14 @@ _NEVER_LOADED = (
     "pyqtgraph/jupyter/*",
     "vsan*.py",
 )
+_QT_MODULES = ("Core", "Gui", "OpenGL", "OpenGLWidgets", "Svg", "Widgets")
+"""The program imports three of them, pyqtgraph the others."""
 _QT_KEPT = (
     "__init__.py",
     "_config.py",
     "_git_pyside_version.py",
-    *(f"Qt{module}.*" for module in ("Core", "Gui", "Widgets", "Svg")),
-    *(f"Qt6{module}.dll" for module in ("Core", "Gui", "Widgets", "Svg")),
+    *(f"Qt{module}.*" for module in _QT_MODULES),
+    *(f"Qt6{module}.dll" for module in _QT_MODULES),
     "pyside6.abi3.dll",
     "msvcp140*.dll",
     "vcruntime140*.dll",
@@ -60,7 +62,7 @@ _QT_KEPT = (
     *(
         f"Qt/lib/libQt6{library}.so.6"
         for library in (
-            *("Core", "Gui", "Widgets", "Svg", "DBus", "XcbQpa", "OpenGL"),
+            *("Core", "Gui", "Widgets", "Svg", "DBus", "XcbQpa", "OpenGL", "OpenGLWidgets"),
             *("WaylandClient", "WaylandEglClientHwIntegration", "WlShellIntegration"),
         )
     ),
@@ -168,6 +170,38 @@ def compile_all(folder: Path, python: Sequence[str | Path]) -> None:
         environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": ""}
         if subprocess.run(command, env=environment, check=False).returncode and must_succeed:
             raise Refused("the program could not be compiled")
+
+
+def python_to_compile_with() -> list[str]:
+    """Return what starts an interpreter whose byte code that of the packages can read.
+
+    Raises:
+        Refused: the environment has another version.
+    """
+    asked = [str(VENV_PYTHON), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    found = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    if found != PYTHON:
+        raise Refused(f"packages hold Python {PYTHON} and need one to be built, .venv has {found}")
+    return [str(VENV_PYTHON)]
+
+
+def version() -> str:
+    """Return the version of the program."""
+    text = (ROOT / "app" / "__init__.py").read_text(encoding="utf-8")
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
+def later_version() -> str:
+    """Return the version of an upgrade, for tests: the next patch."""
+    major, minor, patch = version().split(".")
+    return f"{major}.{minor}.{int(patch) + 1}"
+
+
+def set_version(folder: Path, wanted: str) -> None:
+    """Let a program that was laid out say that it is another version; nothing changes where it is that one."""
+    file = folder / "program" / "app" / "__init__.py"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f'__version__ = "{version()}"', f'__version__ = "{wanted}"'), encoding="utf-8")
 
 
 def commit_time() -> int:
