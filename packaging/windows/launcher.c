@@ -71,8 +71,7 @@ static int run_python(int count, wchar_t **given, BOOL is_control)
         abort();
     int number = 0;
     arguments[number++] = given[0];
-    arguments[number++] = L"-X";
-    arguments[number++] = L"utf8";
+    arguments[number++] = L"-I"; /* no variable of the environment changes what is loaded */
     arguments[number++] = L"-X";
     arguments[number++] = L"standfast_launcher";
     arguments[number++] = below_home(L"app\\program\\main.py");

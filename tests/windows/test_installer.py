@@ -10,11 +10,8 @@ import pytest
 
 from app.cli.demo.stage import open_simulator
 from app.contract.client import attach
-from app.contract.platforms import ListPlatforms, ListVms
-from app.contract.standbys import ListStandbys
-from app.contract.tasks import StartBackup
 from app.domain.ids import TaskId
-from app.domain.states import BackupKind, TaskState
+from app.domain.states import TaskState
 from app.simulator.server import VSphereSimulator
 from tests.support.platforms import windows_only
 from tests.support.stage import small_spec, start_first_backup, state_of
@@ -106,8 +103,7 @@ def test_an_upgrade_waits_for_a_backup_and_reads_what_the_older_one_wrote(
         assert engine.wait(PATIENCE_S) == 0
     assert installed.says_version() == version_of(NEW) == registered("DisplayVersion")
     with installed.engine():
-        with attach(installed.home / "data") as door:
-            assert state_of(door, task) is TaskState.COMPLETED
+        assert state_now(installed, task) is TaskState.COMPLETED
         [point] = installed.answer("point", "list")
         (tmp_path / "out").mkdir()
         exported = installed.ctl("point", "export", point["point"]["id"], str(tmp_path / "out"))
@@ -129,21 +125,14 @@ def test_an_upgrade_stops_a_backup_when_that_is_asked_for(
         task = start_backup(installed, simulator, tmp_path)
         assert installed.install(NEW, "/END=stop") == 0
         assert engine.wait(PATIENCE_S) == 0
-    with installed.engine(), attach(installed.home / "data") as door:
-        assert state_of(door, task) is TaskState.STOPPED
-        (platform,), (standby,) = door.ask(ListPlatforms()), door.ask(ListStandbys())
-        vm = door.ask(ListVms(platform=platform.id))[0]
-        again = StartBackup(
-            platform=platform.id,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=standby.id,
-            rule_name="",
-            kind=BackupKind.FULL,
-        )
-        second = door.execute(again)
-        wait_until(lambda: state_of(door, second).is_final, deadline_s=PATIENCE_S, what="its end")
-        assert state_of(door, second) is TaskState.COMPLETED
+    with installed.engine():
+        assert state_now(installed, task) is TaskState.STOPPED
+        assert installed.answer("point", "list") == []
+
+
+def state_now(installed: Installed, task: TaskId) -> TaskState:
+    """Return where a task stands, as the installed version tells."""
+    return TaskState(installed.answer("task", "show", task)["task"]["state"])
 
 
 def test_a_failed_upgrade_leaves_the_older_one_as_it_was(installed: Installed) -> None:
