@@ -4,7 +4,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from unittest.mock import patch
@@ -19,67 +18,23 @@ from app.contract.moving import (
     ExportConfiguration,
     ExportedConfiguration,
     ImportConfiguration,
-    ImportItem,
-    ImportPlan,
     ImportReport,
     ItemDecision,
     PlanImport,
 )
-from app.domain.moving import ItemChoice, ItemKind, ItemState
+from app.domain.moving import ItemChoice, ItemKind
 from app.engine.moving.errors import ConfigurationForeign, ConfigurationPassphraseWrong
-from app.engine.moving.reasons import NEEDS_PLATFORM
 from app.views.console import Console
 from app.views.moving.export_dialog import ExportDialog
 from app.views.moving.import_dialog import ImportDialog
 from app.views.settings.page import SettingsPage
 from app.views.translation import LanguageSwitch
 from tests.gui.shell.conftest import ProgramStub
+from tests.gui.shell.moving_samples import CONTENT, OPEN, PLAN, PLATFORM, REFUSED, RULE, STANDBY
 from tests.support.scripted_door import ScriptedDoor
 
 C = TypeVar("C", ExportConfiguration, ImportConfiguration)
 PASSPHRASE = "otter lamp crane seventeen"
-CONTENT = b'{"format":"standfast-configuration"}'
-PLATFORM = ImportItem(
-    kind=ItemKind.PLATFORM,
-    key="p1",
-    name="vc-prod",
-    about="vc.example",
-    state=ItemState.DIFFERS,
-    known_id="p9",
-    known_name="vCenter",
-    differences=("user", "thumbprint_sha256"),
-    choices=(ItemChoice.REPLACE, ItemChoice.SKIP),
-)
-STANDBY = ImportItem(
-    kind=ItemKind.STANDBY, key="s1", name="nas", about="/mnt/nas", state=ItemState.SAME, known_id="s1"
-)
-RULE = ImportItem(
-    kind=ItemKind.RULE,
-    key="r1",
-    name="nightly",
-    about="web-01, db-01",
-    state=ItemState.NEW,
-    choices=(ItemChoice.ADD, ItemChoice.SKIP),
-    chosen=ItemChoice.ADD,
-    becomes="nightly",
-)
-REFUSED = ImportItem(
-    kind=ItemKind.RULE,
-    key="r2",
-    name="weekly",
-    about="mail-01",
-    state=ItemState.REFUSED,
-    problem=NEEDS_PLATFORM.fill(name="esx-old"),
-)
-PLAN = ImportPlan(
-    made_at=datetime(2026, 3, 2, 8, 0, tzinfo=UTC),
-    program="0.1.0",
-    host="old-console",
-    has_secrets=True,
-    secrets_open=False,
-    items=(PLATFORM, STANDBY, RULE, REFUSED),
-)
-OPEN = replace(PLAN, secrets_open=True)
 REPORT = ImportReport(added=1, replaced=1, skipped=1, secrets=2, without_password=())
 
 

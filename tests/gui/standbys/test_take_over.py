@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from PySide6.QtCore import Qt
@@ -11,34 +10,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from app.contract.moving import FoundConsole, FoundRule, InspectTakeOver, TakeOver, TakeOverReport
+from app.contract.moving import InspectTakeOver, TakeOver, TakeOverReport
 from app.contract.standbys import ListStandbyRows
 from app.engine.moving.errors import PlatformsMissing
 from app.views.console import Console
 from app.views.moving.take_over import TakeOverDialog
 from app.views.standbys.page import StandbysPage
+from tests.gui.shell.moving_samples import LOOSE, LOST
 from tests.gui.standbys.test_standbys import open_page, row
 from tests.support.scripted_door import ScriptedDoor
 
-RULE = FoundRule(
-    name="nightly",
-    target_path="vm",
-    vms=("web-01", "db-01"),
-    platform_address="vc.example",
-    platform_name="vCenter",
-    points=42,
-    newest=datetime(2026, 3, 2, 3, 30, tzinfo=UTC),
-    is_defined=True,
-)
-LOST = FoundConsole(
-    console="ab" * 10,
-    host="old-console",
-    seen_at=datetime(2026, 3, 2, 3, 30, tzinfo=UTC),
-    is_at_work=False,
-    taken_by="",
-    rules=(RULE, replace(RULE, name="weekly", platform_address="esx.example", platform_name=None)),
-)
-LOOSE = replace(LOST, console="", host="", seen_at=None, rules=(replace(RULE, is_defined=False),))
 REPORT = TakeOverReport(repositories=1, adopted=("nightly",), left=(), points=42)
 
 
