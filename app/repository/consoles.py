@@ -199,7 +199,7 @@ class Consoles:
             is_newer = format_of(data) > _FORMAT
             if not is_newer:
                 file = decode_document(data, _TakenFile)
-                if (file.console, file.repository) != (mark, self._repository_id):
+                if (file.console, file.repository) != (mark, self._repository_id) or not is_console_id(file.by):
                     return None
                 return TakenOver(by=file.by, host=visible(file.host), at=_moment(file.at))
         except ValueError:

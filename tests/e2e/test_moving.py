@@ -297,3 +297,28 @@ def test_an_exported_configuration_works_from_an_empty_home(site: Site) -> None:
         assert backed_up(stage, BackupKind.INCREMENTAL).point.parent == made.point.id
         again = engine.ask(PlanImport(content=exported.content, passphrase=PASSPHRASE))
         assert {item.state for item in again.items} == {ItemState.SAME}
+
+
+@pytest.mark.allows_log("has taken over the rules")
+def test_a_console_takes_back_from_one_that_left_no_copy_of_its_rules(site: Site) -> None:
+    lost_workstation(site)
+    consoles = site.standby_root / "vm" / "consoles"
+    old_copies = set(consoles.glob("*.rules"))
+    with site.workstation("new") as engine:
+        engine.execute(RegisterStandby(name="nas", root_path=str(site.standby_root)))
+        stage = site.stage(engine)
+        taken_over(stage, found_console(stage))
+        backed_up(stage, BackupKind.INCREMENTAL)
+    for copy in set(consoles.glob("*.rules")) - old_copies:
+        copy.unlink()
+    (site.root / "aside").rename(site.root / "old")
+    with site.workstation("old") as engine:
+        (standby,) = engine.ask(ListStandbys())
+        (rule,) = engine.ask(ListRules())
+        old = Stage(
+            root=site.root, simulator=site.simulator, engine=engine, platform=rule.platform, standby=standby.id
+        )
+        other = found_console(old)
+        assert other.rules == ()
+        taken_over(old, other)
+        backed_up(old, BackupKind.INCREMENTAL)

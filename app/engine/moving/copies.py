@@ -8,7 +8,6 @@ backups: whoever can write at a standby must not choose what runs on a workstati
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -67,10 +66,7 @@ class RuleCopies:
         """
         place = (standby, target_path)
         content = self._content(place)
-        if content is None:
-            repository.consoles.refuse_taken_over()
-            return
-        if self._written.get(place) == content:
+        if content is None or self._written.get(place) == content:
             repository.consoles.refuse_taken_over()
             return
         repository.publish_rules(content)
@@ -88,7 +84,7 @@ class RuleCopies:
             program=app.__version__,
             host="",
             platforms=platforms,
-            rules=tuple(rule_entry(replace(rule), Known()) for rule in rules),
+            rules=tuple(rule_entry(rule, Known()) for rule in rules),
         )
         return msgspec.json.encode(copy)
 

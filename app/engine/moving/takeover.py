@@ -30,7 +30,7 @@ from app.engine.points.list import PointList
 from app.engine.ports import Catalog
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
-from app.repository import ConsoleCopy
+from app.repository import ConsoleCopy, TakenOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,19 @@ class TakeOverHandlers:
         return tuple(found)
 
     def _copies(self, standby: Standby) -> dict[str, list[_At]]:
-        """Return the copies of other consoles at a standby, by their marks."""
+        """Return the copies of other consoles at a standby, by their marks.
+
+        One that took this console over is among them also where it left no copy: it can be taken over in turn.
+        """
         found: dict[str, list[_At]] = {}
         for target_path in sorted(self._catalog.standbys.repositories(standby.id)):
             with self._repositories.lease(standby.id, target_path) as repository:
                 hosts = repository.other_hosts()
-                for copy in repository.consoles.listing():
+                copies = repository.consoles.listing()
+                taken = repository.consoles.taken_over()
+                if taken is not None and all(copy.console != taken.by for copy in copies):
+                    copies = (*copies, _empty_copy(taken))
+                for copy in copies:
                     configuration = _readable(copy.rules)
                     if not copy.is_ours and configuration is not None:
                         found.setdefault(copy.console, []).append(
@@ -276,6 +283,18 @@ def _readable(rules: bytes) -> Configuration | None:
         return None
     return msgspec.structs.replace(
         found, rules=tuple(msgspec.structs.replace(entry, hooks=None) for entry in found.rules), hooks=None
+    )
+
+
+def _empty_copy(taken: TakenOver) -> ConsoleCopy:
+    nothing = Configuration(made_at=taken.at, program="", host=taken.host)
+    return ConsoleCopy(
+        console=taken.by,
+        host=taken.host,
+        written_at=taken.at,
+        rules=msgspec.json.encode(nothing),
+        is_ours=False,
+        taken=None,
     )
 
 

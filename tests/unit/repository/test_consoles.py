@@ -164,3 +164,11 @@ def test_a_repository_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
 def test_only_the_mark_of_another_console_is_taken_over(tmp_path: Path, mark: str) -> None:
     with opened(tmp_path, NEW) as new, pytest.raises(ValueError, match="not the mark"):
         new.take_over(mark)
+
+
+def test_a_take_over_by_what_is_no_console_stops_nobody(tmp_path: Path) -> None:
+    with opened(tmp_path, OLD) as old:
+        at = "2026-01-01T00:00:00+00:00"
+        forged = {"format": 1, "repository": old.id, "console": OLD, "by": "../x", "host": "x", "at": at}
+        (tmp_path / "standby" / "consoles" / f"{OLD}.taken").write_bytes(encode_document(forged))
+        back_up(old, MemoryDisk(random_bytes(MIB)))
