@@ -262,6 +262,7 @@ class Engine:
         self._rules.stop(ending.left_s(most_s=_STEP_S))
         self.migration.ticker.stop(ending.left_s(most_s=_STEP_S))
         self.instant.ticker.stop(ending.left_s(most_s=_STEP_S))
+        self.services.copies.close()  # before the threads that it has are waited for
         ended = self.manager.close(ending.left_s(reserved_s=_RESERVED_S))
         steps = (
             ("rules", self._rules.close),

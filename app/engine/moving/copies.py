@@ -49,6 +49,7 @@ class RuleCopies:
         self._aside: Aside | None = None
         self._is_running = False
         self._is_wanted = False
+        self._is_closed = False
         self._seen: tuple[tuple[BackupRule, ...], tuple[Platform, ...]] | None = None
 
     def start(self, bus: EventBus, aside: Aside) -> None:
@@ -56,6 +57,11 @@ class RuleCopies:
         self._aside = aside
         bus.subscribe(self._on_event)
         self._want()
+
+    def close(self) -> None:
+        """Begin nothing more in the background: what changes from now on is written before the next backup."""
+        with self._lock:
+            self._is_closed = True
 
     def publish(self, repository: Repository, standby: StandbyId, target_path: str) -> None:
         """Write the copy at a repository where it is not as the rules are; for tasks, before they write data.
@@ -100,7 +106,7 @@ class RuleCopies:
     def _want(self) -> None:
         with self._lock:
             self._is_wanted = True
-            if self._is_running or self._aside is None:
+            if self._is_running or self._is_closed or self._aside is None:
                 return
             self._is_running = True
             aside = self._aside
@@ -109,7 +115,7 @@ class RuleCopies:
     def _run(self) -> None:
         while True:
             with self._lock:
-                if not self._is_wanted:
+                if not self._is_wanted or self._is_closed:
                     self._is_running = False
                     return
                 self._is_wanted = False

@@ -1,6 +1,6 @@
 """The copies of the rules at the standby: as the rules are, without commands and secrets; and forged ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +8,16 @@ import msgspec
 import pytest
 
 from app.contract.moving import InspectTakeOver, TakeOver
+from app.core.bus import EventBus
 from app.core.clock import SystemClock
+from app.domain.changes import Changed, Subject
 from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.notifications import NotificationSettings
 from app.domain.policies import PeriodicPolicy
 from app.domain.rules import BackupRule, ProtectedVm
 from app.engine.hooks.run import keep_hooks, read_hooks
+from app.engine.moving.copies import RuleCopies
 from app.engine.moving.form import Configuration, RuleEntry
 from app.engine.moving.gather import gather, read_known
 from app.repository import Repository
@@ -122,3 +125,21 @@ def test_a_rule_of_a_forged_copy_that_cannot_work_is_left(lab: EngineLab, change
     (found,) = lab.engine.ask(InspectTakeOver(standby=lab.standby))
     report = lab.engine.execute(TakeOver(standby=lab.standby, console=found.console, confirmation=found.host))
     assert (report.adopted, len(report.left), lab.catalog.rules.all()) == ((), 1, ())
+
+
+def test_what_changes_while_the_engine_ends_begins_no_more_work(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        copies = RuleCopies(lab.catalog, lab.engine.services.repositories)
+        bus, begun = EventBus(), list[str]()
+
+        def at_once(name: str, work: Callable[[], None]) -> None:
+            begun.append(name)
+            work()
+
+        copies.start(bus, at_once)
+        changed = Changed(at=lab.clock.now(), subject=Subject.RULES, keys=())
+        bus.publish(changed)
+        assert len(begun) == 2
+        copies.close()
+        bus.publish(changed)
+        assert len(begun) == 2
