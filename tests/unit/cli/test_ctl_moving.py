@@ -9,14 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from app.cli.ctl.command import run_ctl
 from app.cli.demo.stage import folders_in
+from app.core.clock import SystemClock
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import PeriodicPolicy
 from app.domain.rules import BackupRule, ProtectedVm
 from app.engine.door.server import DoorServer
+from app.engine.moving.collected import Known
+from app.engine.moving.form import Configuration
+from app.engine.moving.gather import rule_entry
+from app.repository import Repository
 from tests.support.engine_lab import EngineLab
 from tests.support.rule_lab import daily
 
@@ -128,3 +134,33 @@ def test_a_standby_without_other_consoles_says_so(tmp_path: Path, capsys: pytest
         status, told = run("--json", "standby", "take-over", "standby")
         assert (status, json.loads(told)) == (0, [])
         assert run("standby", "take-over", "standby", "someone")[0] == 1
+
+
+def test_rules_of_another_console_are_shown_and_taken_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with workstation(tmp_path, capsys) as (lab, run):
+        rule = add_rule(lab)
+        entry = rule_entry(rule, Known())
+        copy = Configuration(
+            made_at=lab.clock.now(),
+            program="0.1.0",
+            host="",
+            platforms=lab.catalog.platforms.all(),
+            rules=(entry,),
+        )
+        lab.catalog.rules.remove(rule.id)
+        with lab.engine.services.repositories.lease(lab.standby, "vm"):
+            pass
+        root, mark = lab.directory / "standby" / "vm", "c" * 20
+        with Repository.open(root, local_dir=tmp_path / "other", clock=SystemClock(), holder=mark) as theirs:
+            theirs.publish_rules(msgspec.json.encode(copy))
+        status, told = run("standby", "take-over", "standby")
+        assert (status, rule.name in told, "web-01" in told) == (0, True, True)
+        host = json.loads(run("--json", "standby", "take-over", "standby")[1])[0]["host"]
+        status, told = run("standby", "take-over", "standby", mark)
+        assert (status, f"--confirm {host}" in told, lab.catalog.rules.all()) == (1, True, ())
+        status, told = run("standby", "take-over", "standby", mark, "--confirm", "another")
+        assert (status, "is not" in told, lab.catalog.rules.all()) == (1, True, ())
+        status, told = run("standby", "take-over", "standby", mark, "--confirm", host, "--stopped")
+        assert (status, [known.name for known in lab.catalog.rules.all()]) == (0, [rule.name])
