@@ -10,6 +10,7 @@ import app.engine.hooks.run
 import app.engine.instant.messages
 import app.engine.messages
 import app.engine.migration.messages
+import app.engine.moving.messages
 import app.engine.notify.messages
 import app.engine.platforms.messages
 import app.engine.proof.messages
@@ -29,6 +30,7 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     app.engine.instant.messages,
     app.engine.proof.messages,
     app.engine.migration.messages,
+    app.engine.moving.messages,
     app.transport.messages,
     app.vsphere.messages,
 )

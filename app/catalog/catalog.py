@@ -11,6 +11,7 @@ from app.catalog.database import Database
 from app.catalog.errors import CatalogUnavailable
 from app.catalog.figures import FigureStore
 from app.catalog.instant import InstantStore
+from app.catalog.intake import IntakeStore
 from app.catalog.journals import AttachmentJournalStore, RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.migrated import MigrationStore
@@ -49,6 +50,7 @@ class Catalog:
         tasks: tasks with their stages, totals and log.
         log: the log of everything.
         settings: what the operator set while the program ran.
+        intake: takes in what comes from another installation.
         figures: counts per day, last results, unviewed errors.
         traffic: bytes moved over time.
         snapshot_journal: snapshots that may be on production VMs.
@@ -79,6 +81,7 @@ class Catalog:
         self.tasks = TaskStore(database, changes, zone)
         self.log = LogStore(database, changes)
         self.settings = SettingsStore(database)
+        self.intake = IntakeStore(durable, changes, self.platforms, self.standbys, self.rules)
         self.figures = FigureStore(database, changes)
         self.traffic = TrafficStore(database)
         self.snapshot_journal = SnapshotJournalStore(durable, clock)

@@ -36,6 +36,11 @@ class PlatformStore:
 
     def put(self, platform: Platform) -> None:
         """Add a platform, or change the one with its id."""
+        with changing(self._database, self._changes, self.forget) as transaction:
+            self.put_in(transaction, platform)
+
+    def put_in(self, transaction: Changing, platform: Platform) -> None:
+        """Put a platform in a transaction of the caller, who calls :meth:`forget` at its end."""
         values = {
             "name": platform.name,
             "address": platform.address,
@@ -46,10 +51,9 @@ class PlatformStore:
             "former_addresses": packed_addresses(platform.former_addresses),
             "transports": _packed_transports(platform.transports),
         }
-        with changing(self._database, self._changes, self._forget) as transaction:
-            _put(transaction.connection, platforms, platform.id, values)
-            _note_name(transaction, Subject.PLATFORMS, platform.id)
-            reassign_in(transaction)
+        _put(transaction.connection, platforms, platform.id, values)
+        _note_name(transaction, Subject.PLATFORMS, platform.id)
+        reassign_in(transaction)
 
     def get(self, platform: PlatformId) -> Platform | None:
         """Return one platform, or None."""
@@ -69,12 +73,13 @@ class PlatformStore:
 
     def remove(self, platform: PlatformId) -> None:
         """Forget a platform; nothing happens when there is none."""
-        with changing(self._database, self._changes, self._forget) as transaction:
+        with changing(self._database, self._changes, self.forget) as transaction:
             transaction.connection.execute(sa.delete(platforms).where(platforms.c.id == platform))
             _note_name(transaction, Subject.PLATFORMS, platform)
             reassign_in(transaction)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Forget what is remembered of the table: it was written to."""
         self._all.forget()
         self._on_origins()
 
@@ -93,6 +98,11 @@ class StandbyStore:
 
     def put(self, standby: Standby) -> None:
         """Add a standby, or change the one with its id."""
+        with changing(self._database, self._changes, self.forget) as transaction:
+            self.put_in(transaction, standby)
+
+    def put_in(self, transaction: Changing, standby: Standby) -> None:
+        """Put a standby in a transaction of the caller, who calls :meth:`forget` at its end."""
         values = {
             "name": standby.name,
             "root_path": standby.root_path,
@@ -100,9 +110,12 @@ class StandbyStore:
             "mark": standby.mark,
             "encryption": standby.encryption.value,
         }
-        with changing(self._database, self._changes, self._all.forget) as transaction:
-            _put(transaction.connection, standbys, standby.id, values)
-            _note_name(transaction, Subject.STANDBYS, standby.id)
+        _put(transaction.connection, standbys, standby.id, values)
+        _note_name(transaction, Subject.STANDBYS, standby.id)
+
+    def forget(self) -> None:
+        """Forget what is remembered of the table: it was written to."""
+        self._all.forget()
 
     def get(self, standby: StandbyId) -> Standby | None:
         """Return one standby, or None."""
@@ -149,15 +162,27 @@ class StandbyStore:
         self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
     ) -> None:
         """Remember which repository is at a target path."""
+        with changing(self._database, self._changes) as transaction:
+            self.note_repository_in(transaction, standby, target_path, repository_id, is_encrypted=is_encrypted)
+
+    def note_repository_in(
+        self,
+        transaction: Changing,
+        standby: StandbyId,
+        target_path: str,
+        repository_id: str,
+        *,
+        is_encrypted: bool,
+    ) -> None:
+        """Remember which repository is at a target path, in a transaction of the caller."""
         here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
         values = {"repository_id": repository_id, "is_encrypted": is_encrypted}
-        with changing(self._database, self._changes) as transaction:
-            connection = transaction.connection
-            transaction.note(Subject.STANDBYS, standby)
-            transaction.note(Subject.POINTS, standby)
-            if not connection.execute(sa.update(repositories).where(here).values(values)).rowcount:
-                keys = {"standby_id": standby, "target_path": target_path}
-                connection.execute(sa.insert(repositories).values(keys | values))
+        connection = transaction.connection
+        transaction.note(Subject.STANDBYS, standby)
+        transaction.note(Subject.POINTS, standby)
+        if not connection.execute(sa.update(repositories).where(here).values(values)).rowcount:
+            keys = {"standby_id": standby, "target_path": target_path}
+            connection.execute(sa.insert(repositories).values(keys | values))
 
 
 def reassign_in(transaction: Changing) -> None:

@@ -68,21 +68,39 @@ class RuleStore:
             transaction.note(Subject.PLATFORMS, rule.platform)
             transaction.note(Subject.STANDBYS, rule.standby)
             self._give_way(connection, rule.platform, rule.vms, rule.name)
-            connection.execute(
-                sa.insert(rules).values(
-                    id=rule.id,
-                    name=rule.name,
-                    platform_id=rule.platform,
-                    standby_id=rule.standby,
-                    target_path=rule.target_path,
-                    advanced=msgspec.json.encode(rule.advanced).decode(),
-                    policy=_packed(rule.policy),
-                    proof=msgspec.json.encode(rule.proof).decode(),
-                    created_at=created_at,
-                    considered_until=considered_until,
-                )
-            )
+            values = {**_values(rule), "created_at": created_at, "considered_until": considered_until}
+            connection.execute(sa.insert(rules).values(id=rule.id, **values))
             _insert_vms(connection, rule.id, rule.platform, rule.vms, 0)
+
+    # --- taking in -----------------------------------------------------------------------------------------------
+
+    def put_in(self, transaction: Changing, rule: BackupRule, at: datetime) -> None:
+        """Add a rule, or put it in the place of the one with its id, in a transaction of the caller.
+
+        Its runs up to ``at`` count as dealt with. The caller let go of the VMs of all rules that are put with
+        :meth:`release_vms_in` before, and calls :meth:`forget` at the end.
+        """
+        connection = transaction.connection
+        for subject, key in (
+            (Subject.RULES, rule.id),
+            (Subject.PLATFORMS, rule.platform),
+            (Subject.STANDBYS, rule.standby),
+        ):
+            transaction.note(subject, key)
+        self._give_way(connection, rule.platform, rule.vms, rule.name)
+        values = {**_values(rule), "considered_until": at}
+        if not connection.execute(sa.update(rules).where(rules.c.id == rule.id).values(**values)).rowcount:
+            connection.execute(sa.insert(rules).values(id=rule.id, created_at=at, **values))
+        _insert_vms(connection, rule.id, rule.platform, rule.vms, 0)
+
+    def release_vms_in(self, transaction: Changing, rule: RuleId) -> None:
+        """Take all VMs out of a rule that is about to be put, in a transaction of the caller."""
+        transaction.connection.execute(sa.delete(rule_vms).where(rule_vms.c.rule_id == rule))
+
+    def forget(self) -> None:
+        """Forget what is remembered of the tables: they were written to."""
+        self._all.forget()
+        self._on_moved()
 
     def _give_way(
         self, connection: sa.Connection, platform: str, vms: Iterable[ProtectedVm], name: str = ""
@@ -306,6 +324,18 @@ def _rename(connection: sa.Connection, platform: str, rule: str | None, old: str
     connection.execute(sa.update(retries).where(again).values(vm=new))
     rename_proven(connection, rule, old, new)
     follow_vm(connection, rule, old, new)
+
+
+def _values(rule: BackupRule) -> dict[str, str]:
+    return {
+        "name": rule.name,
+        "platform_id": rule.platform,
+        "standby_id": rule.standby,
+        "target_path": rule.target_path,
+        "advanced": msgspec.json.encode(rule.advanced).decode(),
+        "policy": _packed(rule.policy),
+        "proof": msgspec.json.encode(rule.proof).decode(),
+    }
 
 
 def _packed(policy: BackupPolicy) -> str:

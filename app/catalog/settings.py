@@ -25,6 +25,11 @@ class SettingsStore:
     def put(self, name: str, body: str) -> None:
         """Keep a document in the place of the one of its name."""
         with self._database.write() as connection:
-            changed = connection.execute(sa.update(settings).where(settings.c.name == name).values(body=body))
-            if not changed.rowcount:
-                connection.execute(sa.insert(settings).values(name=name, body=body))
+            put_document(connection, name, body)
+
+
+def put_document(connection: sa.Connection, name: str, body: str) -> None:
+    """Put a document in the place of the one of its name, in a transaction of the caller."""
+    changed = connection.execute(sa.update(settings).where(settings.c.name == name).values(body=body))
+    if not changed.rowcount:
+        connection.execute(sa.insert(settings).values(name=name, body=body))

@@ -193,6 +193,7 @@ class Engine:
             probe=probe,
             serving=self.instant.shares.port_problem,
             count_troubled=lambda: self.instant.watch.count,
+            taken_in=self._on_taken_in,
         )
         self._handlers = handler_table((rule_handlers, *self.instant.handlers, self.migration.handlers, *handlers))
 
@@ -222,10 +223,17 @@ class Engine:
         self.instant.ticker.start()
         self._unreadable.write()
         self._changes.start(self._announce)
+        self.services.copies.start(self._bus, self.manager.aside)
 
     def _settle_instant(self) -> None:
         self.instant.settling.serve_again()
         self._settle_left()
+
+    def _on_taken_in(self) -> None:
+        """Plan the rules that came from another installation, and list the points of its standbys."""
+        self._rules.replan()
+        self.services.watch.refresh(again=True)
+        self.points.compare_all()
 
     def _settle_left(self) -> None:
         for platform in sorted(self.instant.settling.platforms()):
@@ -254,6 +262,7 @@ class Engine:
         self._rules.stop(ending.left_s(most_s=_STEP_S))
         self.migration.ticker.stop(ending.left_s(most_s=_STEP_S))
         self.instant.ticker.stop(ending.left_s(most_s=_STEP_S))
+        self.services.copies.close()  # before the threads that it has are waited for
         ended = self.manager.close(ending.left_s(reserved_s=_RESERVED_S))
         steps = (
             ("rules", self._rules.close),

@@ -20,6 +20,7 @@ described in ``docs/repository-format.md``; the parts are:
   everything (``scrub``) and repair (``healing``).
 - ``crypto``, ``keys`` and ``seals``: encryption, which changes records and a point's files, and nothing else.
 - ``pins``: which points are in use for long; ``pinning`` opens them so.
+- ``consoles``: whose rules write here, and which console was taken over and writes no more.
 - ``leases``: who uses the repository; ``waiting``: who would like to. ``staging``: what a dead writer left is
   salvaged by the next.
 
@@ -58,6 +59,7 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 """
 
 from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
+from app.repository.consoles import ConsoleCopy, TakenOver
 from app.repository.facade import Repository
 from app.repository.garbageplan import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport
@@ -92,6 +94,7 @@ from app.repository.writer import PointWriter
 
 __all__ = [
     "MOST_RECOVERY_SEALS",
+    "ConsoleCopy",
     "Damage",
     "DamageKind",
     "DamagedPoint",
@@ -122,6 +125,7 @@ __all__ = [
     "Seals",
     "SpaceReport",
     "SpaceUse",
+    "TakenOver",
     "TrashedPoint",
     "Unlocked",
     "VerifyReport",

@@ -214,3 +214,16 @@ class WrittenByNewer(GarbageCollectionUnsafe):
     code = "repository.written_by_newer"
     message_template = "A newer program wrote {what}; it was left alone, and nothing was deleted."
     hint_template = "Install the current version of the program on this machine."
+
+
+class RulesTakenOver(OperationalError):
+    """Another console took the rules of this one over: it must not write here any more."""
+
+    code = "repository.taken_over"
+    message_template = (
+        "The console on {host} has taken over the rules of this one in {path} since {since}; nothing was written."
+    )
+    hint_template = (
+        "If that is right, delete the rules here, or leave this workstation switched off. If this console is to "
+        "be the owner again, take over the rules of {host} here."
+    )

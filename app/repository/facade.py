@@ -20,6 +20,7 @@ from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
 from app.repository.access import RepositoryAccess, master_of
 from app.repository.configuration import RepositoryFile, read_repository_file
+from app.repository.consoles import Consoles
 from app.repository.creation import create_repository
 from app.repository.crypto import RepositoryKeys
 from app.repository.errors import RepositoryExists, RepositoryMissing
@@ -94,6 +95,7 @@ class Repository:
         packs = SealedPacks(layout, repository_id.bytes, locator, partial(decoder_with, keys))
         self._clock = clock
         self._layout = layout
+        mark = holder or uuid.uuid4().hex
         self.parts = RepositoryParts(
             layout=layout,
             repository_id=repository_id,
@@ -101,7 +103,8 @@ class Repository:
             packs=packs,
             store=RecordStore(packs, locator),
             stored_points=StoredPoints(layout, str(repository_id), keys),
-            pins=Pins(layout, clock, holder or uuid.uuid4().hex),
+            pins=Pins(layout, clock, mark),
+            consoles=Consoles(layout, str(repository_id), keys, clock, mark),
             keys=keys,
             chunk_bytes=settings.chunk_bytes,
             frame_bytes=settings.frame_bytes,
@@ -115,6 +118,8 @@ class Repository:
         self._leases = Leases(layout, clock)
         self.pins = self.parts.pins
         """Which points are in use for long."""
+        self.consoles = self.parts.consoles
+        """Whose rules write here."""
         self._trash = Trash(layout, self.parts.stored_points, self.pins)
         self._shared = SharedLease(
             self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
@@ -282,12 +287,14 @@ class Repository:
         """Begin a restore point.
 
         Raises:
+            RulesTakenOver: another console took the rules of this one over.
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
             LocatorUnavailable: the local disk refuses.
         """
         lease = self._shared.enter()
         try:
+            self.consoles.refuse_taken_over()
             adopt_abandoned(self.parts, self._leases, lease)
             self.parts.packs.synchronize()
             facts = draft.facts
@@ -351,6 +358,7 @@ class Repository:
         """Move a restore point to the trash; a damaged one too.
 
         Raises:
+            RulesTakenOver: another console took the rules of this one over.
             PointPinned: somebody uses it for long.
             PinUnreadable, WrittenByNewer: it is not known whether somebody does.
             PointMissing: there is no such point.
@@ -358,6 +366,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._shared.held():
+            self.consoles.refuse_taken_over()
             self._leases.with_free_space(lambda: self._trash.put(point, self._clock.now()))
 
     def deleted_points(self) -> tuple[TrashedPoint, ...]:
@@ -372,12 +381,14 @@ class Repository:
         """Move a deleted restore point back from the trash.
 
         Raises:
+            RulesTakenOver: another console took the rules of this one over.
             PointMissing: it is not in the trash.
             PointExists: a point of that name is there.
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._shared.held():
+            self.consoles.refuse_taken_over()
             self._leases.with_free_space(lambda: self._trash.take_back(point))
             return self.parts.stored_points.load(point)
 
@@ -407,6 +418,38 @@ class Repository:
         if isinstance(error.__cause__, RecordLost):
             with self._shared.held():
                 learn_damage(self.parts, error.__cause__)
+
+    def publish_rules(self, rules: bytes) -> None:
+        """Keep the copy of this console's rules; see :class:`app.repository.consoles.Consoles`.
+
+        Raises:
+            RulesTakenOver: they are another console's now.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        with self._shared.held():
+            self._leases.with_free_space(lambda: self.consoles.publish(rules))
+
+    def other_hosts(self) -> frozenset[str]:
+        """Return the names of the machines on which other programs use the repository right now.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return self._leases.other_hosts()
+
+    def take_over(self, console: str) -> None:
+        """Make a console stop writing here, and this one the owner of its rules.
+
+        No garbage is collected meanwhile, so that none of that console's is under way afterwards.
+
+        Raises:
+            ValueError: that is no mark of another console.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        with self._shared.held():
+            self._leases.with_free_space(lambda: self.consoles.take_over(console))
 
     def _acquire_shared(self, wait_s: float | None = None) -> Lease:
         patience_s = SHARED_WAIT_S if wait_s is None else wait_s

@@ -18,11 +18,14 @@ PACK_SUFFIX = ".pack"
 LEASE_SUFFIX = ".lease"
 PIN_SUFFIX = ".pin"
 WAITING_SUFFIX = ".waiting"
+RULES_SUFFIX = ".rules"
+TAKEN_SUFFIX = ".taken"
 SCRATCH_SUFFIX = ".new"
 FILES_NAME = "files"
 CHANGES_NAME = "changes"
 
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
+_CONSOLE_ID = re.compile(r"[0-9a-f]{20,32}")
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d{2})?")
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:[.:].*)?",
@@ -85,6 +88,11 @@ class Layout:
         return self.base / "recoveries"
 
     @property
+    def consoles(self) -> Path:
+        """Copies of the rules of the consoles that write here; missing where none that knows of them ever did."""
+        return self.base / "consoles"
+
+    @property
     def trash(self) -> Path:
         """Deleted points within their grace time."""
         return self.base / "trash"
@@ -99,7 +107,7 @@ class Layout:
         """All directories that a repository has; each is one itself, and no link to one."""
         return (
             *(self.keys, self.packs, self.points, self.staging, self.locks, self.pins, self.trash, self.damaged),
-            self.recoveries,
+            *(self.recoveries, self.consoles),
         )
 
     def recovery(self, recovery_id: str) -> Path:
@@ -134,6 +142,11 @@ def is_pack_id(text: str) -> bool:
 def is_pin_id(text: str) -> bool:
     """Return whether the text is 32 lower-case hexadecimal digits."""
     return _HEX_ID.fullmatch(text) is not None
+
+
+def is_console_id(text: str) -> bool:
+    """Return whether the text is the mark of a console: 20 to 32 lower-case hexadecimal digits."""
+    return _CONSOLE_ID.fullmatch(text) is not None
 
 
 def is_stamp(text: str) -> bool:

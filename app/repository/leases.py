@@ -237,6 +237,17 @@ class Leases:
         with suppress(OSError):
             unlink(path)
 
+    def other_hosts(self) -> frozenset[str]:
+        """Return the names of the machines on which other processes use the repository right now.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        with storage_errors(self._layout.root):
+            ids = [path.stem for path in self._layout.locks.iterdir() if path.suffix == LEASE_SUFFIX]
+            found = [self._read(lease) for lease in ids if lease not in _held and self.is_alive(lease)]
+        return frozenset(file.host for file in found)
+
     def _opponent(self, own: "Lease") -> _LeaseFile | None:
         with storage_errors(self._layout.root):
             names = sorted(path.name for path in self._layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)

@@ -196,12 +196,14 @@ class Maintenance:
         """Hold the exclusive lease, for work during which no one else may use the repository.
 
         Raises:
+            RulesTakenOver: another console took the rules of this one over.
             RepositoryBusy: another process uses it and did not end within ``wait_s``.
             LinkRefused: one of the repository's directories is a link.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         lease = self._leases.acquire(LeaseKind.EXCLUSIVE, purpose, wait_s=wait_s)
         try:
+            self._parts.consoles.refuse_taken_over()
             with storage_errors(self._parts.layout.root):
                 refuse_links(self._parts.layout.packs / name for name in linked_shards(self._parts.layout))
             yield lease

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
+from app.repository.consoles import Consoles
 from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
 from app.repository.layout import Layout
 from app.repository.leftovers import Leftovers
@@ -36,6 +37,7 @@ class RepositoryParts:
     store: RecordStore
     stored_points: StoredPoints
     pins: Pins
+    consoles: Consoles
     keys: RepositoryKeys | None
     chunk_bytes: int
     frame_bytes: int

@@ -36,6 +36,7 @@ INDEX_OF: Final = MessageKind("repository.thing.index_of", "the index of {disk} 
 INDEX_PAGE: Final = MessageKind("repository.thing.index_page", "the index page {page}")
 PACK: Final = MessageKind("repository.thing.pack", "the pack {pack}")
 NO_PACK: Final = MessageKind("repository.thing.no_pack", "no pack")
+CONSOLE: Final = MessageKind("repository.thing.console", "that the console {console} was taken over")
 PIN: Final = MessageKind("repository.thing.pin", "the pin {pin}")
 POINT: Final = MessageKind("repository.thing.point", "the restore point {point}")
 DELETED_POINT: Final = MessageKind("repository.thing.deleted_point", "the deleted restore point {point}")

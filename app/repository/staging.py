@@ -114,6 +114,7 @@ def remove_strays(parts: RepositoryParts) -> None:
             (layout.locks, (SCRATCH_SUFFIX, WAITING_SUFFIX)),
             (layout.keys, (SCRATCH_SUFFIX,)),
             (layout.pins, (SCRATCH_SUFFIX,)),
+            (layout.consoles, (SCRATCH_SUFFIX,)),
         ):
             if directory.exists():
                 strays += [path for path in directory.iterdir() if path.suffix in suffixes]

@@ -203,6 +203,7 @@ class PointWriter:
             StandbyFull, StandbyUnavailable: the standby refuses; nothing is visible.
             LeaseLost: another process took this one for dead; nothing is visible.
             PointExists: there is such a point already.
+            RulesTakenOver: another console took the rules of this one over; nothing is visible.
         """
         with self._lease_loss_reported():
             self._lease.check()
@@ -231,6 +232,7 @@ class PointWriter:
                     point = self._point(PointId(f"{self._chain}/{stamp}"))
                     directory = self._write_point(point)
                     self._lease.check()
+                    self._parts.consoles.refuse_taken_over()
                     if self._move_into_place(directory, layout.point(point.id)):
                         self.close()
                         return point

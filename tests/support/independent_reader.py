@@ -80,6 +80,19 @@ class Repository:
             require(datetime.fromisoformat(pin["since"]).tzinfo, "a moment of no zone")
         return found
 
+    def consoles(self) -> dict[str, dict[str, Any]]:
+        """Return what is in the files of consoles, by their names."""
+        found = {}
+        for path in sorted(self.root.glob("consoles/*.*")):
+            if path.suffix in (".rules", ".taken"):
+                data = path.read_bytes()
+                if self.keys is not None:
+                    cipher = self.keys.cipher("file key", data[:32])
+                    data = cipher.decrypt(bytes(12), data[32:], f"consoles/{path.name}".encode())
+                found[path.name] = document(data)
+                require(found[path.name]["console"] == path.stem, "another console's name")
+        return found
+
     def newest_first(self, chain: str) -> list[str]:
         """Sort the points of a chain by their sequence; those that have none are older, and their times count."""
         found = {point: self.point(point) for point in self.points() if point.startswith(f"{chain}/")}

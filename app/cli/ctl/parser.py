@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.cli.ctl.migrationarguments import add_migration_arguments
+from app.cli.ctl.movingparser import add_moving_commands, add_take_over_command
 from app.cli.ctl.proofparser import add_proof_commands
 from app.core.streams import CheckedParser
 from app.domain.hooks import PHASES
@@ -42,6 +43,8 @@ def ctl_parser() -> argparse.ArgumentParser:
     _hooks(subjects)
     _notifications(subjects)
     _vddk(subjects)
+    words = "the whole configuration, for another workstation"
+    add_moving_commands(partial(_command, _subject(subjects, "config", words)))
     _program(subjects)
     return parser
 
@@ -289,6 +292,7 @@ def _standbys(subjects: "Commands") -> None:
     close.add_argument("--yes", action="store_true", help="do not ask")
     close.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
     _command(commands, "remove", "registration.remove_standby", "forget one; its data stays").add_argument("name")
+    add_take_over_command(partial(_command, commands))
     _encryption(commands)
 
 

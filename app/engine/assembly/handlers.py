@@ -14,6 +14,8 @@ from app.engine.history.overview import OverviewHandlers
 from app.engine.hooks.handlers import HookHandlers
 from app.engine.log.handlers import LogHandlers
 from app.engine.messages import MessageCatalogue
+from app.engine.moving.intake import MovingHandlers
+from app.engine.moving.takeover import TakeOverHandlers
 from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.platforms.attachments import Attachments
@@ -54,6 +56,7 @@ def build_handlers(
     probe: PortProbe,
     serving: ServingProblem,
     count_troubled: Callable[[], int],
+    taken_in: Callable[[], None],
 ) -> tuple[object, ...]:
     """Make what answers commands and queries, but for those about rules."""
     return (
@@ -63,6 +66,7 @@ def build_handlers(
         *_task_handlers(services, manager, factory, texts, keep_limits),
         *_history_handlers(services, manager, offers, texts, count_troubled),
         *_program_handlers(services, manager, notifications),
+        *_moving_handlers(services, notifications, taken_in),
     )
 
 
@@ -228,4 +232,28 @@ def _program_handlers(
         HookHandlers(services.catalog.settings, services.catalog.rules),
         ProgramHandlers(services.clock_watch, services.bus, services.clock, manager.live_count),
         VddkHandlers(services.catalog.settings, services.transports, services.journal),
+    )
+
+
+def _moving_handlers(
+    services: Services, notifications: NotificationSettingsStore, taken_in: Callable[[], None]
+) -> tuple[object, ...]:
+    return (
+        MovingHandlers(
+            catalog=services.catalog,
+            secrets=services.sessions.secrets,
+            notifications=notifications,
+            journal=services.journal,
+            clock=services.clock,
+            taken_in=taken_in,
+        ),
+        TakeOverHandlers(
+            catalog=services.catalog,
+            sessions=services.sessions,
+            repositories=services.repositories,
+            points=services.point_list,
+            journal=services.journal,
+            clock=services.clock,
+            taken_in=taken_in,
+        ),
     )

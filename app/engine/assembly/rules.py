@@ -65,6 +65,7 @@ def build_rules(
         watch=services.watch,
         retention=retention,
         retries=retries,
+        replan=scheduler.replan,
     )
     checker = DraftChecker(catalog=catalog, watch=services.watch, clock=clock, zone=services.zone)
     handlers = RuleHandlers(

@@ -14,6 +14,7 @@ from app.domain.standbys import Standby
 from app.engine.encryption.keystore import KeyStore
 from app.engine.history.speeds import Speeds
 from app.engine.log.journal import Journal
+from app.engine.moving.copies import RuleCopies
 from app.engine.platforms.inventories import Inventories
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import Sightings
@@ -52,6 +53,8 @@ class Services:
     successions: Successions
     rule_points: RulePoints
     point_list: PointList
+    copies: RuleCopies
+    """The copies of the rules at the standbys."""
 
 
 def build_services(
@@ -97,6 +100,7 @@ def build_services(
         successions=Successions(rules=catalog.rules, journal=journal, clock=clock),
         rule_points=RulePoints(catalog=catalog, repositories=repositories),
         point_list=PointList(catalog.points, repositories, clock),
+        copies=RuleCopies(catalog, repositories),
     )
 
 

@@ -103,6 +103,7 @@ def _backup_services(
         attachments=attachments,
         successions=services.successions,
         clock_watch=services.clock_watch,
+        copies=services.copies,
         settings=services.settings,
         chance=chance,
     )

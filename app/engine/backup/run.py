@@ -27,6 +27,7 @@ from app.engine.backup.subject import BackupSubject
 from app.engine.backup.templates import TemplateScope
 from app.engine.errors import NothingToBackUp, VmNotBackedUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
+from app.engine.moving.copies import RuleCopies
 from app.engine.platforms.attachments import Attachments
 from app.engine.platforms.disks import DiskOpener, holding
 from app.engine.platforms.identification import note_identity
@@ -55,6 +56,7 @@ class BackupServices:
     attachments: Attachments
     successions: Successions
     clock_watch: ClockWatch
+    copies: RuleCopies
     settings: EngineSettings
     chance: random.Random
     """Draws the samples of the audit."""
@@ -90,6 +92,7 @@ class BackupRun:
             self._services.repositories.lease(request.standby, request.target_path, cancel) as repository,
             self._services.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
         ):
+            self._services.copies.publish(repository, request.standby, request.target_path)
             chains = self._chains(hypervisor, repository)
             details = self._preflight(hypervisor, repository, chains)
             tracking_wanted = self._prepare_tracking(hypervisor, details)

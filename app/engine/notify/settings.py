@@ -70,6 +70,11 @@ class NotificationSettingsStore:
             self._store.note_unreadable(_SETTINGS, str(error))
             return None
 
+    def forget(self) -> None:
+        """Read the settings again at the next question: they were changed in the catalog."""
+        with self._lock:
+            self._known = None
+
     def change(self, settings: NotificationSettings, secrets: Secrets) -> None:
         """Keep other settings.
 

@@ -12,7 +12,7 @@ from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStor
 from app.engine.ports.points import PointStore
 from app.engine.ports.program import EngineStore, SettingsStore
 from app.engine.ports.proofs import ProofStore
-from app.engine.ports.rules import RetryStore, RuleStore
+from app.engine.ports.rules import IntakeStore, RetryStore, RuleStore
 from app.engine.ports.tasks import AttachmentJournal, RestoreJournal, SnapshotJournal, TaskStore
 
 
@@ -87,6 +87,11 @@ class Catalog(Protocol):
     @property
     def settings(self) -> SettingsStore:
         """Settings made while the program runs."""
+        ...
+
+    @property
+    def intake(self) -> IntakeStore:
+        """What takes in the configuration of another installation."""
         ...
 
     @property

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.moving import Intake
 from app.domain.policies import BackupPolicy, RetryPlan
 from app.domain.proofs import ProofPolicy
 from app.domain.retry import PendingRetry
@@ -97,4 +98,12 @@ class RetryStore(Protocol):
 
     def all(self) -> tuple[PendingRetry, ...]:
         """Return every one, the soonest first."""
+        ...
+
+
+class IntakeStore(Protocol):
+    """Takes in the configuration of another installation. Thread: any."""
+
+    def take_in(self, intake: Intake, at: datetime) -> None:
+        """Write all of it in one transaction, or nothing; the rules' runs up to a moment count as dealt with."""
         ...

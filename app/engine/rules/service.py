@@ -1,6 +1,7 @@
 """What rules do by themselves: runs, retries, retention, and the heartbeat of the engine that does it."""
 
 import logging
+from collections.abc import Callable
 
 from app.domain.errors import OperationalError
 from app.engine.program.clockwatch import ClockWatch
@@ -19,6 +20,7 @@ class RuleService:
     Attributes:
         retention: removes what has expired.
         retries: decides which failed backups are tried again.
+        replan: works out anew when rules run; to be called after they were changed elsewhere.
 
     Thread: any.
     """
@@ -32,6 +34,7 @@ class RuleService:
         watch: StandbyWatch,
         retention: RetentionService,
         retries: Retries,
+        replan: Callable[[], None],
     ) -> None:
         self._ticker = ticker
         self._heartbeat = heartbeat
@@ -39,6 +42,7 @@ class RuleService:
         self._watch = watch
         self.retention = retention
         self.retries = retries
+        self.replan = replan
 
     def start(self) -> None:
         """Begin to look at the clock.

@@ -12,6 +12,7 @@ from app.views.settings.about import AboutCard, PlacesCard
 from app.views.settings.general import GeneralCard
 from app.views.settings.hooks import HooksCard
 from app.views.settings.limits import LimitsCard
+from app.views.settings.moving import MovingCard
 from app.views.settings.notifications import NotificationsCard
 from app.views.settings.vddk import VddkCard
 from app.views.translation import LanguageSwitch
@@ -38,20 +39,21 @@ class SettingsPage(Page):
         self.notifications = NotificationsCard(console, ground)
         self.hooks = HooksCard(console, ground)
         self.vddk = VddkCard(console, ground)
+        self.moving = MovingCard(console, ground)
         self.places = PlacesCard(program.facts(), ground)
         self.about = AboutCard(program.facts(), ground)
         column = QVBoxLayout(ground)
         column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
         column.setSpacing(style.SPACE_M)
-        cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk, self.places, self.about)
-        for card in cards:
+        cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk, self.moving)
+        for card in (*cards, self.places, self.about):
             column.addWidget(card)
         column.addStretch(1)
         # Of the ground, not of the cards: the height of wrapped text is asked for by its width.
         ground.setMaximumWidth(style.SETTINGS_WIDTH + 2 * style.SPACE_L)
         scroll.setWidget(ground)
         self.body.addWidget(scroll)
-        for card in (self.general, self.limits, self.notifications, self.hooks, self.vddk):
+        for card in cards:
             self.messages.add(card.banner)
 
     def title(self) -> str:
@@ -69,6 +71,8 @@ class SettingsPage(Page):
             "own, by <b>Commands…</b> in its menu.</p>"
             "<p><b>VMware VDDK</b> is a library of VMware's that you may supply. Enter the folder in which you "
             "have unpacked it; it is examined at once.</p>"
+            "<p><b>Another workstation</b>: the whole configuration as one file. Passwords and keys are in it "
+            "only with a passphrase.</p>"
         )
 
     def refresh(self) -> None:
@@ -86,6 +90,7 @@ class SettingsPage(Page):
         self.notifications.leave()
         self.hooks.leave()
         self.vddk.leave()
+        self.moving.leave()
 
     def _on_read(self, settings: ProgramSettings) -> None:
         self.general.show_settings(settings)

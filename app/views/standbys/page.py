@@ -22,6 +22,7 @@ from app.views.standbys.closing import ClosingQuestion
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
 from app.views.standbys.pins import PinsDialog
+from app.views.standbys.taking_over import TakingOver
 from app.views.widgets.banner import Banner
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog, sends
@@ -47,6 +48,7 @@ class StandbysPage(ListPage[StandbyRow]):
         self.banner = Banner(self)
         self.messages.add(self.banner)
         self._closing = ClosingQuestion(console, self.banner, self)
+        self._taking_over = TakingOver(console, self.banner, self.chosen_rows, self)
         self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
         self._actions = [
             self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
@@ -122,6 +124,7 @@ class StandbysPage(ListPage[StandbyRow]):
         """Stop asking; what is to be verified or freed is looked up all the same."""
         super().leave()
         self._closing.leave()
+        self._taking_over.leave()
 
     def fill_menu(self, menu: QMenu, row: StandbyRow) -> None:
         """Offer what the tool bar offers."""
@@ -134,6 +137,8 @@ class StandbysPage(ListPage[StandbyRow]):
         trash.triggered.connect(self._on_deleted_points)
         pins = menu.addAction(icon(Glyph.PIN, self.console.colors), self.tr("In use…"))
         pins.triggered.connect(self._on_pins)
+        take_over = menu.addAction(icon(Glyph.MIGRATION, self.console.colors), self.tr("Take over rules…"))
+        take_over.triggered.connect(self._taking_over.ask_selected)
 
     def on_activated(self, row: StandbyRow) -> None:
         """Unlock the standby machine when it is locked, else edit it."""

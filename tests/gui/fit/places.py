@@ -32,7 +32,7 @@ from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.passphrase import PassphraseDialog
 from tests.gui.backup import samples
-from tests.gui.fit import instant_dialogs, migration_dialogs, proof_dialogs, world
+from tests.gui.fit import instant_dialogs, migration_dialogs, moving_dialogs, proof_dialogs, world
 from tests.gui.fit.machine_dialogs import (
     LOCKED_KEYS,
     OPEN_KEYS,
@@ -348,6 +348,7 @@ PLACES: dict[str, Place] = {
     "ending a pin of this console": ended_pin(3),
     "ending an unreadable pin": ended_pin(4),
     "ending a pin of a newer version": ended_pin(5),
+    **moving_dialogs.DIALOGS,
     "stopping tasks": _confirmation("tasks", TasksPage, _stop_tasks),
     "clearing the log": _confirmation("log", LogsPage, _clear_log),
     "e-mail": _sink(EmailDialog),
