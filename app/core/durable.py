@@ -230,6 +230,14 @@ def long_path(path: Path, *, windows: bool = os.name == "nt") -> Path:
     return Path("\\\\?\\" + text)
 
 
+def plain_path(path: Path) -> Path:
+    """Return a path as the operator knows it: without what :func:`long_path` has put before it."""
+    text = str(path)
+    if text.startswith("\\\\?\\UNC\\"):
+        return Path("\\\\" + text[8:])
+    return Path(text.removeprefix("\\\\?\\"))
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable, where the system can.
 

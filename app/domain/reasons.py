@@ -221,8 +221,14 @@ _CERTIFICATES: Final = {
     62: CERTIFICATE_NAME,
     63: CERTIFICATE_NAME,
     64: CERTIFICATE_NAME,
+    0x80092010: CERTIFICATE_REVOKED,
+    0x800B0101: CERTIFICATE_EXPIRED,
+    0x800B0109: CERTIFICATE_ISSUER,
+    0x800B010A: CERTIFICATE_ISSUER,
+    0x800B010C: CERTIFICATE_REVOKED,
+    0x800B010F: CERTIFICATE_NAME,
 }
-"""Results of a verification. Source: OpenSSL, ``x509_vfy.h``."""
+"""Results of a verification. Source: OpenSSL, ``x509_vfy.h``; on Windows ``winerror.h``."""
 _TLS: Final = (
     ("WRONG_VERSION_NUMBER", NO_TLS),
     ("HTTP_REQUEST", NO_TLS),

@@ -11,7 +11,7 @@ from typing import Self
 from blake3 import blake3
 
 from app.core.clock import Clock
-from app.core.durable import remove_directory, remove_directory_tree
+from app.core.durable import plain_path, remove_directory, remove_directory_tree
 from app.domain.errors import OperationalError
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
@@ -250,7 +250,7 @@ class Repository:
 
     def take_leftovers(self) -> dict[Path, Message]:
         """Return what could not be deleted and was not yet returned, each path with the system's reason."""
-        return self.parts.leftovers.take_news()
+        return {plain_path(path): reason for path, reason in self.parts.leftovers.take_news().items()}
 
     def points(self) -> PointListing:
         """Return all restore points, by chain, the newest first.

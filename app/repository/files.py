@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory_tree, rename, replace, scratch_path_for, sync_directory, unlink
+from app.core.durable import (
+    plain_path,
+    remove_directory_tree,
+    rename,
+    replace,
+    scratch_path_for,
+    sync_directory,
+    unlink,
+)
 from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.core.utf8 import names_are_utf8
@@ -76,7 +84,7 @@ def refuse_foreign_names(root: Path) -> None:
 def storage_error(error: OSError, root: Path) -> OperationalError:
     """Return our error for a failed system call at the standby."""
     if isinstance(error, Displaced):
-        return LinkRefused(path=error.filename)
+        return LinkRefused(path=plain_path(Path(error.filename)))
     if error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL:
         return StandbyFull(path=root, free_bytes=free_bytes(root) or 0)
     return StandbyUnavailable(path=root, detail=reason_of(error))
@@ -138,6 +146,8 @@ def open_regular(path: Path, flags: int = _READING) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise Displaced(path) from error
+        if is_windows() and isinstance(error, PermissionError) and path.is_dir():  # which it does not open
+            raise Displaced(path, NO_FILE_IN_PLACE) from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -43,6 +43,8 @@ from app.transport.reasons import (
 SLICE_S = 0.25
 """Longest wait between two looks at the cancel token."""
 _SCRATCH_BYTES = 256 * 1024
+_LONGEST_SEND_BYTES = 256 * 1024
+"""Windows takes over a buffer of any size when it holds little: a host that takes nothing would not be noticed."""
 _OLD_CIPHERS = "DEFAULT:@SECLEVEL=1"
 _TOO_WEAK = frozenset(
     {"DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "WRONG_SIGNATURE_TYPE"}
@@ -142,7 +144,7 @@ class Link:
             tls.settimeout(SLICE_S)
             return tls.getpeercert(binary_form=True) or b""
         except (OSError, ValueError) as error:
-            reason = error.reason if isinstance(error, ssl.SSLError) else ""
+            reason = getattr(error, "reason", "")  # which the check by Windows' own store does not give
             failed = TlsTooWeak if reason in _TOO_WEAK else TlsFailed
             raise failed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
 
@@ -270,7 +272,7 @@ class Link:
         together = _KERNEL_TIMEOUTS and not isinstance(self._sock, ssl.SSLSocket)
         while views:
             try:
-                count = self._sock.sendmsg(views) if together else self._sock.send(views[0])
+                count = self._sock.sendmsg(views) if together else self._sock.send(views[0][:_LONGEST_SEND_BYTES])
             except (BlockingIOError, TimeoutError):
                 self._pause(limit)
                 continue

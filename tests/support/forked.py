@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -102,7 +102,13 @@ class ForkingPython:
 
 @contextmanager
 def forking_python(module: str) -> Iterator[ForkingPython]:
-    """Have a module imported for the time of the block."""
+    """Have a module imported for the time of the block; on Windows each process imports it."""
+    if sys.platform == "win32":
+        from tests.support.spawned import SpawningPython
+
+        with closing(SpawningPython(module)) as spawning:
+            yield spawning
+        return
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         command = [sys.executable, "-m", "tests.support.forked", module, str(theirs.fileno())]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from app.core.connections import end_connection
 from tests.support.listening import listening
 from tests.support.nfc_lab import LabCertificate
 
@@ -35,16 +36,14 @@ class Path:
                         break
                     self.host.sendall(data)
             for end in (self.client, self.host):
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+                end_connection(end)
             answering.join(5)
 
     def _pump_back(self) -> None:
         with suppress(OSError):
             while data := self.host.recv(65536):
                 self.client.sendall(data)
-        with suppress(OSError):
-            self.client.shutdown(socket.SHUT_RDWR)
+        end_connection(self.client)
 
 
 Deed = Callable[[Path, int], None]

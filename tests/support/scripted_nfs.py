@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from app.core.connections import end_connection
 from app.core.xdr import XdrDecoder, XdrEncoder
 
 EXPORT: Final = "/export/nas"
@@ -76,10 +77,7 @@ class ScriptedNfs:
         """Cut every connection."""
         with self._lock:
             for connection in self._connections:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
+                end_connection(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with self._lock:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
+from app.core.connections import end_connection
+
 _PIECE_BYTES = 16 * 1024
 _SLACK_S = 0.1
 
@@ -44,8 +46,7 @@ class SlowLine:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        end_connection(self._listener)
         self._listener.close()
 
     def _accept(self) -> None:

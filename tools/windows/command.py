@@ -21,18 +21,20 @@ _WINE_PYTHON = ("wine", runs.PYTHON)
 _DEMO_WITH_WINDOW = """\
 from app.cli.demo.command import run_demo
 from app.cli.demo.show import show_console
+from app.core.utf8 import use_utf8_streams
 
+use_utf8_streams()
 raise SystemExit(run_demo(keep=False, show=show_console))
 """
 _PICTURE = steps.LAB / "window.png"
 # A window is drawn when two pictures, three seconds apart, are the same; charts and lists arrive one by one.
 _TAKE_PICTURE = f"""\
 "$@" &
-until xwininfo -root -tree | grep -q '("standfast\\|"Standfast\\|"磐备'; do
+until xwininfo -root -tree | grep -qE '(Standfast|磐备)": \\("python'; do
     kill -0 $! 2>/dev/null || exit 1
     sleep 1
 done
-for try in $(seq 40); do
+for try in $(seq 10); do
     sleep 3
     import -window root {runs.inside(_PICTURE)}
     now=$(identify -format '%#' {runs.inside(_PICTURE)})

@@ -74,7 +74,8 @@ def in_windows(lab: Path, command: Sequence[str]) -> int:
             overlay_command(f"../../{name}", name, target) + "\n"
             for name, target in (("debian", "root"), ("prefix", f"root{PREFIX}"))
         )
-        script = namespace_script("root", mounts, command, run_environment(os.environ), before=overlays)
+        names = "echo 127.0.0.1 localhost > root/etc/hosts"  # which a Debian of debootstrap's does not have
+        script = namespace_script("root", mounts, command, run_environment(os.environ), before=overlays + names)
         return _run_script(script, folder)
 
 

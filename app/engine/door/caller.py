@@ -5,7 +5,7 @@ import socket
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from app.contract.base import Query
@@ -25,6 +25,7 @@ from app.contract.frames import (
 from app.contract.reasons import ANSWER_TOO_LONG, BUG, REQUEST_UNREADABLE
 from app.contract.wire import UnreadableMessage, decode_request, refusal, reply_to
 from app.core.cancel import CancelToken, stoppable
+from app.core.connections import end_connection
 from app.domain.errors import TaskCancelled
 
 _log = logging.getLogger(__name__)
@@ -102,8 +103,7 @@ class Caller:
                 return
             self._ended = True
             self._changed.notify_all()
-        with suppress(OSError):  # the caller may have been quicker
-            self._connection.shutdown(socket.SHUT_RDWR)
+        end_connection(self._connection)
 
     # --- taking ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +15,7 @@ from app.contract.frames import Ended
 from app.contract.handshake import OtherVersion, UntrustedPeer, receive_caller
 from app.contract.reasons import FOLDER_REFUSED
 from app.contract.wire import encode_event
+from app.core.connections import end_connection
 from app.domain.events import Event
 from app.domain.reasons import reason_of
 from app.engine.door.caller import Caller
@@ -94,7 +94,7 @@ class DoorServer:
         for caller in callers:
             caller.end()
         for connection in strangers:
-            _cut(connection)
+            end_connection(connection)
 
     def close(self, wait_s: float | None = None) -> None:
         """Cut everybody off, and wait until what they asked for is finished; a second call does nothing.
@@ -157,7 +157,7 @@ class DoorServer:
             thread.start()
         if oldest is not None:
             _log.debug("a connection that said nothing gave way to a newer one")
-            _cut(oldest)
+            end_connection(oldest)
 
     def _serve(self, connection: socket.socket, name: str) -> None:
         caller = None
@@ -176,7 +176,7 @@ class DoorServer:
     def _admitted(self, connection: socket.socket, name: str) -> Caller | None:
         connection.settimeout(HANDSHAKE_S)
         # A socket's time limit is for each call: one byte now and then would make the handshake last for ever.
-        deadline = threading.Timer(HANDSHAKE_S, _cut, [connection])
+        deadline = threading.Timer(HANDSHAKE_S, end_connection, [connection])
         deadline.name = f"{name}-deadline"
         deadline.start()
         try:
@@ -206,8 +206,3 @@ class DoorServer:
         if is_full:
             _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
         return None
-
-
-def _cut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may have gone by itself
-        connection.shutdown(socket.SHUT_RDWR)

@@ -4,10 +4,10 @@ import io
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Self, TypeVar
 
 from app.core.boundedcalls import BoundedCalls, CallTimedOut
+from app.core.connections import end_connection
 from app.domain.messages import Message
 from app.engine.notify.reasons import SAYS_TOO_MUCH
 
@@ -60,8 +60,7 @@ class Channel:
         with self._lock:
             self._is_cut = True
             if self._handle is not None:
-                with suppress(OSError):
-                    self._handle.shutdown(socket.SHUT_RDWR)
+                end_connection(self._handle)
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,5 @@
 """The NFC server: accepts connections on one port and gives each a thread."""
 
-import contextlib
 import logging
 import socket
 import threading
@@ -9,6 +8,7 @@ from random import Random
 from typing import Self
 
 from app.core.clock import Clock, SystemClock
+from app.core.connections import end_connection
 from app.simulator.listening import family_of
 from app.simulator.nfc.abandoned import AbandonedSessions
 from app.simulator.nfc.authd import Authd
@@ -135,7 +135,7 @@ class NfcServer:
         """Cut every connection and wait for all threads; stopping twice is fine."""
         self._stopping.set()
         if self._listener is not None:
-            _shut_down(self._listener)
+            end_connection(self._listener)
             self._listener.close()
         if self._acceptor is not None:
             self._acceptor.join()
@@ -151,14 +151,14 @@ class NfcServer:
         """Cut every connection, as a rebooting host would."""
         with self._lock:
             for connection in self._connections.values():
-                _shut_down(connection.control)
+                end_connection(connection.control)
 
     def end_sessions_of(self, vm_moid: str) -> None:
         """Cut the connections that have a VM's disks open, as a host does whose files go away."""
         with self._lock:
             for connection in self._connections.values():
                 if connection.vm_moid == vm_moid:
-                    _shut_down(connection.control)
+                    end_connection(connection.control)
 
     def _stream(self, connection: socket.socket, *, is_secured: bool) -> ByteStream:
         if not is_secured:
@@ -223,8 +223,3 @@ class NfcServer:
             control.close()
             with self._lock:
                 self._connections.pop(threading.current_thread(), None)
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
-        connection.shutdown(socket.SHUT_RDWR)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from app.core.connections import end_connection
 from app.simulator.client_sessions import COOKIE_NAME, ClientSessions, OutOfSessions
 from app.simulator.listening import family_of
 from app.simulator.soap.dispatcher import Dispatcher
@@ -101,7 +102,7 @@ class HttpsServer:
         """Cut every connection and wait for all threads; stopping twice is fine."""
         self._stopping.set()
         if self._listener is not None:
-            _shut_down(self._listener)
+            end_connection(self._listener)
             self._listener.close()
         if self._acceptor is not None:
             self._acceptor.join()
@@ -116,7 +117,7 @@ class HttpsServer:
         """Cut every connection, as a rebooting server would."""
         with self._lock:
             for control in self._connections.values():
-                _shut_down(control)
+                end_connection(control)
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -294,8 +295,3 @@ class RequestHandler(BaseHTTPRequestHandler):
 def _quietly(close: Callable[[], None]) -> None:
     with contextlib.suppress(OSError, ValueError):
         close()
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
-        connection.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from app.core.connections import end_connection
 from app.simulator.server import VSphereSimulator
 
 
@@ -40,8 +41,7 @@ class AnswerThief:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        end_connection(self._listener)
         self._listener.close()
         for connection in list(self._sockets):
             _cut(connection)
@@ -79,6 +79,5 @@ class AnswerThief:
 
 
 def _cut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+    end_connection(connection)
     connection.close()

@@ -25,6 +25,7 @@ from app.vsphere import nfs_mounts, registration
 from app.vsphere.factory import VSphereFactory
 from tests.contract.vsphere.answer_thief import AnswerThief
 from tests.contract.vsphere.nfs_site import MOUNT, SPEC, NfsSite, nfs_site
+from tests.support import libnfs
 from tests.support.simulated import platform_of
 
 READER = UserSpec(name="reader", password="r", privileges=frozenset())
@@ -115,6 +116,7 @@ def test_name_of_another_datastore_is_said(site: NfsSite) -> None:
         site.vsphere.mount_nfs(site.host(), replace(MOUNT, name="ds1"))
 
 
+@pytest.mark.skipif(not libnfs.is_there(), reason="libnfs is not installed")
 def test_export_that_is_not_given_out_is_no_datastore(site: NfsSite) -> None:
     with pytest.raises(NfsMountFailed) as failed:
         site.vsphere.mount_nfs(site.host(), replace(MOUNT, path="/another"))

@@ -9,6 +9,7 @@ import pytest
 from app.core import durable
 from app.core.durable import (
     long_path,
+    plain_path,
     remove_directory,
     remove_directory_tree,
     remove_what_can_be,
@@ -140,6 +141,11 @@ def test_what_cannot_be_deleted_is_named_the_rest_goes(tmp_path: Path, monkeypat
 def test_long_paths_of_windows(path: str, expected: str) -> None:
     assert str(long_path(Path(path), windows=True)) == expected
     assert long_path(Path(path), windows=False) == Path(path)
+
+
+@pytest.mark.parametrize("path", ["C:\\backup\\points", "\\\\nas\\share\\backup", "relative\\path"])
+def test_an_operator_sees_a_long_path_as_they_typed_it(path: str) -> None:
+    assert plain_path(long_path(Path(path), windows=True)) == Path(path)
 
 
 def test_a_scanner_makes_no_standby_unwritable(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmPlacement
 from app.engine import messages
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
+from tests.support.platforms import posix_only
+
+pytestmark = posix_only("what is open is moved, as the simulator moves it")
 
 
 def at_call(lab: EngineLab, step: str, number: int, action: Callable[[], None]) -> None:

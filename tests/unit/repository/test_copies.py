@@ -9,6 +9,7 @@ import pytest
 from app.core.clock import SystemClock
 from app.repository import Repository
 from app.repository.layout import Layout
+from tests.support.platforms import posix_only
 from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back
 
 CONTENT = random_bytes(3_000_000, seed=7)
@@ -45,6 +46,7 @@ def test_a_copy_and_its_original_believe_nothing_of_each_other(tmp_path: Path, w
             assert read_back(each, point.id) == CONTENT
 
 
+@posix_only("making links needs a privilege on Windows")
 def test_two_paths_to_one_root_share_what_is_known(tmp_path: Path) -> None:
     with open_repository(tmp_path):
         pass

@@ -1,7 +1,6 @@
 """A task packs harder only while its source is what it waits for and the processors are idle."""
 
 import errno
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import app
 from app.core.disks import ReadRequest
 from app.repository.levels import IdleTime, LevelControl
 from app.repository.values import MIB, RepositorySettings
@@ -114,7 +114,7 @@ class SlowDisk(MemoryDisk):
 def test_what_was_packed_harder_is_the_same_and_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.repository.levels.IdleTime.share", lambda _: 1.0)
     settings = RepositorySettings(chunk_bytes=MIB // 4, frame_bytes=MIB // 8)
-    sources = sorted(Path(os.__file__).parent.glob("*.py"))
+    sources = sorted(Path(app.__file__).parent.rglob("*.py"))
     content = b"".join(path.read_bytes() for path in sources)[: 4 * MIB]
     with open_repository(tmp_path / "fast", settings) as repository:
         quick = back_up(repository, MemoryDisk(content))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.core.access import AccessMode, DiskAddress, NfcTicket
+from app.core.connections import end_connection
 from app.domain.ids import VmId
 from tests.support.nfc_lab import LabCertificate
 
@@ -255,7 +256,7 @@ class ScriptedHost:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        end_connection(self._listener)
         self._listener.close()
         for thread in list(self._threads):
             thread.join(timeout=20)

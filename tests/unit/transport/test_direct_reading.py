@@ -15,7 +15,10 @@ from app.core.disks import ReadRequest, page_aligned
 from app.domain.errors import TaskCancelled
 from app.transport.hotadd.device import THREADS, DeviceStalled, DeviceTooShort
 from app.transport.hotadd.input import DirectInput
+from tests.support.platforms import posix_only
 from tests.support.waiting import wait_for_threads
+
+pytestmark = posix_only("disks are attached to a Linux guest only")
 
 SIZE = 3 * 1024 * 1024 + 512  # a disk need not be a whole number of large sectors
 

@@ -17,7 +17,10 @@ from app.domain.errors import TaskCancelled
 from app.transport.hotadd import output
 from app.transport.hotadd.device import SECTOR_BYTES, DeviceStalled, DeviceTooShort
 from app.transport.hotadd.output import DirectOutput
+from tests.support.platforms import posix_only
 from tests.support.waiting import wait_for_threads
+
+pytestmark = posix_only("disks are attached to a Linux guest only")
 
 SIZE = 3 * 1024 * 1024 + 512  # a disk need not be a whole number of large sectors
 BEFORE = bytes(range(256)) * (SIZE // 256)

@@ -13,7 +13,10 @@ from app.domain.errors import TaskCancelled
 from app.domain.ids import VmId
 from app.transport.hotadd import machine
 from app.transport.hotadd.machine import GuestMachine, NotSeen
+from tests.support.platforms import posix_only
 from tests.support.waiting import wait_until
+
+pytestmark = posix_only("disks are attached to a Linux guest only")
 
 UUID = "421f0b1c-2d3e-4f50-8192-a3b4c5d6e7f8"
 TURNED = "1c0b1f42-3e2d-504f-8192-a3b4c5d6e7f8"

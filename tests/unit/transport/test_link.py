@@ -1,9 +1,12 @@
 """A connection that fills buffers exactly, or fails in time."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,8 +14,9 @@ from app.core.cancel import CancelToken
 from app.domain.errors import TaskCancelled
 from app.domain.states import TransportMode
 from app.transport import link as link_module
-from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable
+from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed
 from app.transport.link import Link
+from tests.support.platforms import posix_only
 from tests.support.waiting import free_port
 from tests.unit.transport.conftest import CAPACITY, Lab
 from tests.unit.transport.opening import BOTH_MODES, reading, requests, whole, writing
@@ -130,6 +134,23 @@ def test_a_connection_that_is_not_accepted_ends_in_time() -> None:
                 connection.close()
 
 
+def test_a_certificate_that_windows_refuses_is_a_refused_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its check raises an error without OpenSSL's reason."""
+
+    class WindowsContext(ssl.SSLContext):
+        def wrap_socket(self, *_: object, **__: object) -> NoReturn:
+            refused = ssl.SSLCertVerificationError("Certificate chain policy error 0x800b0109 [0]")
+            refused.verify_code = 0x800B0109
+            raise refused
+
+    monkeypatch.setattr(link_module, "verifying_context", lambda: WindowsContext(ssl.PROTOCOL_TLS_CLIENT))
+    with ScriptedHost(Peer.wait_for_end) as host:
+        link = Link.connect("127.0.0.1", host.port, timeout_s=5, cancel=CancelToken())
+        with closing(link), pytest.raises(TlsFailed, match="does not know the authority"):
+            link.start_tls(pinned=False, timeout_s=5)
+
+
+@posix_only("Windows keeps authorities in its own store, not in a file")
 def test_an_authority_of_this_machine_can_vouch_for_the_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

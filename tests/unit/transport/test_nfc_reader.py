@@ -18,6 +18,7 @@ from app.transport.errors import DiskOpenRefused, TicketRefused
 from app.transport.options import Compression
 from tests.support.fakes import RecordingTaskLog
 from tests.support.nfc_lab import NfcLab
+from tests.support.platforms import wine_lacks
 from tests.support.simulated import local
 from tests.support.waiting import wait_until
 from tests.unit.transport.conftest import CAPACITY, DATA_END, DATA_START, Lab
@@ -210,6 +211,7 @@ def test_closing_in_the_middle_of_reading_lets_go_of_the_disk(lab: Lab) -> None:
 # ---- what is allocated ---------------------------------------------------------------------------------------
 
 
+@wine_lacks("files with holes")
 def test_allocated_extents_cover_the_data_in_whole_chunks_and_the_tail(lab: Lab) -> None:
     with reading(lab.nfc, lab.address) as reader:
         found = reader.allocated_extents()
@@ -220,6 +222,7 @@ def test_allocated_extents_cover_the_data_in_whole_chunks_and_the_tail(lab: Lab)
     ]
 
 
+@wine_lacks("files with holes")
 def test_allocation_is_asked_in_aligned_pages_to_the_end_of_the_disk(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

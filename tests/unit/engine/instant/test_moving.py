@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from app.contract.instant import FinishInstantRecovery, StopInstantRecovery
 from app.core.cancel import CancelToken
 from app.core.nfshosting import RunsFromNfs
@@ -10,6 +12,7 @@ from app.domain.instant import FinishWay, InstantState
 from app.domain.states import TaskState
 from app.domain.vms import VmPlacement
 from app.simulator.spec import License
+from tests.support import libnfs
 from tests.support.instant_lab import MIB, InstantLab
 from tests.unit.engine.instant.test_start_and_stop import overlays
 
@@ -78,6 +81,7 @@ def test_a_vm_that_somebody_moved_away_stays(lab: InstantLab) -> None:
     assert lab.rows() == ()
 
 
+@pytest.mark.skipif(not libnfs.is_there(), reason="libnfs is not installed")
 def test_a_move_that_the_license_forbids_leaves_the_vm_running(tmp_path: Path) -> None:
     lab = InstantLab.make(tmp_path, license=License.ESSENTIALS)
     with lab.simulator, lab:

@@ -59,6 +59,7 @@ from app.engine.standbys.filesystems import read_mark
 from app.repository import Repository
 from app.transport.messages import VDDK_NOT_INSTALLED
 from tests.support.local_hypervisor import PASSWORD
+from tests.support.platforms import posix_only
 from tests.support.rule_lab import MORNING, RuleLab, local, once
 
 
@@ -396,6 +397,7 @@ def test_a_copied_standby_is_recognized_and_gets_a_mark_of_its_own(lab: RuleLab,
     assert read_mark(original) == first.mark
 
 
+@posix_only("making links needs a privilege on Windows")
 def test_another_path_to_a_registered_root_is_no_second_standby(lab: RuleLab, tmp_path: Path) -> None:
     lab.engine.execute(RegisterStandby(name="disk", root_path=str(tmp_path / "disk")))
     (tmp_path / "link").symlink_to(tmp_path / "disk")

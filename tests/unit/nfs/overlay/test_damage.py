@@ -7,6 +7,7 @@ import pytest
 
 from app.nfs.overlay import OverlayDamaged, OverlayDisk, OverlayMismatch
 from app.nfs.overlay.format import SegmentHeader, encode_segment_header, parse_segment_header
+from tests.support.platforms import posix_only
 from tests.unit.nfs.overlay.helpers import (
     BASE,
     CAPACITY,
@@ -237,6 +238,7 @@ def test_a_segment_header_has_room_for_many_ranges() -> None:
     assert parse_segment_header(data) == header._replace(header_bytes=len(data))
 
 
+@posix_only("what is counted are calls of POSIX")
 def test_what_is_not_proven_to_be_durable_is_written_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = killed(folder, writes=6, synced=3)
     writes: list[tuple[int, int]] = []

@@ -10,6 +10,7 @@ import pytest
 from app.core.disks import ReadRequest
 from app.domain.extents import Extent
 from app.nfs.overlay import OverlayDamaged, OverlayDisk, OverlayInUse, OverlayLimits, OverlayUnavailable
+from tests.support.platforms import posix_only
 from tests.unit.nfs.overlay.helpers import (
     BASE,
     CAPACITY,
@@ -127,6 +128,7 @@ def test_the_log_says_what_it_takes(folder: Path) -> None:
         assert GRAIN < disk.live_bytes < GRAIN + 200
 
 
+@posix_only("what is counted are calls of POSIX")
 def test_the_space_of_a_segment_is_taken_when_it_begins(folder: Path) -> None:
     with reopened(folder) as disk:
         disk.write(0, grain(1))
@@ -173,6 +175,7 @@ class CountingDisk(MemoryDisk):
         return super().read_many(requests)
 
 
+@posix_only("what is counted are calls of POSIX")
 def test_neighbours_are_read_with_one_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base_reads: list[list[tuple[int, int]]] = []
     with OverlayDisk(lambda: CountingDisk(base_reads), CAPACITY, folder, SMALL) as disk:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.nfs.overlay import OverlayDisk, OverlayFull, OverlayUnavailable, log
+from tests.support.platforms import posix_only
 from tests.support.waiting import wait_until
 from tests.unit.nfs.overlay.helpers import (
     BASE,
@@ -24,6 +25,8 @@ from tests.unit.nfs.overlay.helpers import (
     reopened,
     segments,
 )
+
+pytestmark = posix_only("the calls that fail are POSIX'")
 
 NOT_CLOSED = pytest.mark.allows_log("not closed properly")
 Call = Callable[..., object]

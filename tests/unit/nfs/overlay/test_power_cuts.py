@@ -11,6 +11,7 @@ import pytest
 from app.nfs.overlay import OverlayDisk
 from tests.support.failing_storage import AtStep, PowerCut, cut_at
 from tests.support.overwriting_storage import OverwritingStorage
+from tests.support.platforms import posix_only
 from tests.support.storage_steps import STRIDE
 from tests.unit.nfs.overlay.helpers import (
     BASE,
@@ -25,6 +26,8 @@ from tests.unit.nfs.overlay.helpers import (
     read,
     segments,
 )
+
+pytestmark = posix_only("the failing storage stands before POSIX calls")
 
 TINY = replace(SMALL, segment_bytes=32 * KIB, spare_segments=1)
 HOT_BYTES = 12 * GRAIN
