@@ -24,6 +24,7 @@ BEFORE_ANYTHING_IS_INSTALLED = [
     PROJECT / "dev",
     *(PROJECT / "tools" / f"{name}.py" for name in ("__init__", "checks", "debian", "environment", "saying")),
     *sorted((PROJECT / "tools" / "windows").glob("*.py")),
+    *(file for file in sorted((PROJECT / "tools" / "package").glob("*.py")) if file.name != "drawing.py"),
 ]
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="system packages are Debian's")
