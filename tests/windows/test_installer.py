@@ -137,10 +137,13 @@ def state_now(installed: Installed, task: TaskId) -> TaskState:
 
 def test_a_failed_upgrade_leaves_the_older_one_as_it_was(installed: Installed) -> None:
     assert installed.install(OLD) == 0
-    with (installed.folder / "app" / "program" / "LICENSE").open("rb"):
-        assert installed.install(NEW) == FAILED
+    in_the_way = installed.folder / "app.old"  # where the older version goes, until the newer one is in its place
+    in_the_way.write_bytes(b"of somebody else")
+    assert installed.install(NEW) == FAILED
+    assert in_the_way.read_bytes() == b"of somebody else"
     assert installed.says_version() == version_of(OLD) == registered("DisplayVersion")
     assert not (installed.folder / "app.new").exists()
+    in_the_way.unlink()
     assert installed.install(NEW) == 0
 
 

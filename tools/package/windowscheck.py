@@ -6,7 +6,7 @@ import shutil
 
 from tools.package import contents
 from tools.package.windows import WORK, build_folder, build_installer
-from tools.windows.command import windows as in_lab
+from tools.windows import runs, steps
 
 SETUPS = WORK / "setups"
 """Where the tests of ``tests/windows`` look for the installers."""
@@ -23,4 +23,7 @@ def check_windows(arguments: list[str]) -> int:
         folder = build_folder(version)
         build_installer(SETUPS, folder, is_for_tests=True)
         shutil.rmtree(folder)
-    return in_lab(["test", "tests/windows", "--timeout", "900", *arguments])
+    steps.require_lab()
+    screen = ("xvfb-run", "--auto-servernum")  # message boxes need one
+    tests = ("wine", runs.PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "tests/windows", *arguments)
+    return runs.in_windows(steps.LAB, [*screen, *tests])

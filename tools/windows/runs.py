@@ -118,7 +118,7 @@ def folder_of_run(runs: Path) -> Iterator[Path]:
     """Make a folder for what this run writes, and remove it afterwards, with those of runs that were killed."""
     for left in runs.iterdir():
         if not _is_alive(int(left.name)):
-            shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)  # another run may be removing it as well
     folder = runs / str(os.getpid())
     folder.mkdir()
     try:
