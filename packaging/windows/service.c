@@ -28,8 +28,8 @@ static void report(DWORD state, DWORD hint_ms, DWORD own_error)
     status.dwCurrentState = state;
     status.dwWaitHint = hint_ms;
     status.dwCheckPoint = hint_ms ? status.dwCheckPoint + 1 : 0;
-    status.dwControlsAccepted =
-        state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN : 0;
+    BOOL can_be_stopped = state == SERVICE_RUNNING || state == SERVICE_START_PENDING;
+    status.dwControlsAccepted = can_be_stopped ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN : 0;
     status.dwWin32ExitCode = own_error ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR;
     status.dwServiceSpecificExitCode = own_error;
     SetServiceStatus(handle, &status);
@@ -120,8 +120,10 @@ static void WINAPI be_service(DWORD count, wchar_t **arguments)
     if (handle == NULL)
         return;
     report(SERVICE_START_PENDING, START_HINT_MS, 0);
-    is_ready = CreateEventW(NULL, TRUE, FALSE, NULL);
-    is_unwanted = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (is_ready == NULL || is_unwanted == NULL) {
+        report(SERVICE_STOPPED, 0, GetLastError());
+        return;
+    }
     HANDLE engine = start_engine();
     if (engine == NULL) {
         report(SERVICE_STOPPED, 0, GetLastError());
@@ -148,6 +150,8 @@ static void WINAPI be_service(DWORD count, wchar_t **arguments)
 int run_service(void)
 {
     SERVICE_TABLE_ENTRYW table[] = {{NAME, be_service}, {NULL, NULL}};
+    is_ready = CreateEventW(NULL, TRUE, FALSE, NULL); /* before Windows can ask for the end */
+    is_unwanted = CreateEventW(NULL, TRUE, FALSE, NULL);
     return StartServiceCtrlDispatcherW(table) ? 0 : (int)GetLastError();
 }
 

@@ -178,34 +178,33 @@ def start_another_backup(door: Door) -> TaskId:
 def test_an_installer_ends_it_when_its_tasks_are_done_or_stopped(
     home: Home, simulator: VSphereSimulator, tmp_path: Path
 ) -> None:
-    goes_on = threading.Event()
+    is_halted, goes_on = threading.Event(), threading.Event()
 
     def halt() -> None:
+        is_halted.set()
         goes_on.wait(PATIENCE_S)
 
-    simulator.faults.halt_reads(20 << 20, halt)  # after what is read before the copy
+    simulator.faults.halt_reads(1 << 20, halt)
     with home.engine() as process, home.open_door() as opened:
         task = start_first_backup(opened.door, simulator, tmp_path)
-        await_running(opened.door, task)
+        assert is_halted.wait(PATIENCE_S)
         refused = home.ctl("program", "end")
         assert (refused.returncode, process.poll()) == (1, None)
         assert "1 task is running; nothing was ended." in refused.stderr
         goes_on.set()
         assert home.ctl("program", "end", "--when-idle").returncode == 0
         assert process.wait(PATIENCE_S) == 0
+    is_halted.clear()
     goes_on.clear()
-    simulator.faults.halt_reads(20 << 20, halt)
+    simulator.faults.halt_reads(1 << 20, halt)
     with home.engine() as process, home.open_door() as opened:
         assert state_of(opened.door, task) is TaskState.COMPLETED
-        await_running(opened.door, start_another_backup(opened.door))
+        start_another_backup(opened.door)
+        assert is_halted.wait(PATIENCE_S)
         assert home.ctl("program", "end", "--stop-tasks").returncode == 0
         assert process.wait(PATIENCE_S) == 0
     goes_on.set()
     assert home.ctl("program", "end").returncode == 3, "no engine runs"
-
-
-def await_running(door: Door, task: TaskId) -> None:
-    wait_until(lambda: state_of(door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving")
 
 
 def test_a_killed_engine_is_unknown_to_the_window_until_the_next_one_is_there(

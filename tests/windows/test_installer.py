@@ -126,7 +126,7 @@ def test_an_upgrade_stops_a_backup_when_that_is_asked_for(
         assert installed.install(NEW, "/END=stop") == 0
         assert engine.wait(PATIENCE_S) == 0
     with installed.engine():
-        assert state_now(installed, task) is TaskState.STOPPED
+        assert state_now(installed, task) is TaskState.STOPPED, installed.answer("task", "show", task)
         assert installed.answer("point", "list") == []
 
 
@@ -178,17 +178,26 @@ def message_of(installed: Installed) -> str:
     return text.value
 
 
+def await_service(installed: Installed) -> None:
+    """Wait until the service has started its engine."""
+
+    def is_running() -> bool:
+        return "RUNNING" in installed.run("sc.exe", "query", "Standfast").stdout
+
+    wait_until(is_running, deadline_s=PATIENCE_S, what="the service")
+
+
 def test_the_service_runs_the_engine_through_an_upgrade(installed: Installed) -> None:
     assert installed.install(OLD, "/SERVICE=LocalSystem") == 0
     try:
-        assert "RUNNING" in installed.run("sc.exe", "query", "Standfast").stdout
+        await_service(installed)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("STANDFAST_")}
         asked = [str(installed.folder / "debugctl.exe"), "stat"]
         done = subprocess.run(asked, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         assert installed.install(NEW) == RUNS
         assert installed.install(NEW, "/END=stop") == 0
-        assert "RUNNING" in installed.run("sc.exe", "query", "Standfast").stdout
+        await_service(installed)
     finally:
         assert installed.uninstall("/END=stop") == 0
     assert installed.run("sc.exe", "query", "Standfast").returncode != 0
