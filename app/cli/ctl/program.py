@@ -8,6 +8,7 @@ from app.cli.ctl.names import find_rule, find_task
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE, FAILED
 from app.contract.door import Door
+from app.contract.errors import EngineAway
 from app.contract.log import LogEntryRow, LogFilter, ReadLog
 from app.contract.overview import ReadOverview, ReadStatus
 from app.contract.program import TASKS_RUN, ConfirmClock, EndProgram
@@ -72,6 +73,8 @@ def _ask_for_end(door: Door, chosen: Namespace) -> None:
     while True:
         try:
             door.execute(EndProgram(stops_tasks=chosen.stop_tasks))
+        except EngineAway:
+            return  # it ended before its answer was on its way
         except OperationalError as error:
             if error.code != TASKS_RUN or not chosen.when_idle:
                 raise

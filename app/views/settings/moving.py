@@ -21,7 +21,8 @@ from app.workers.answers import Failure
 class MovingCard(SettingsCard):
     """The whole configuration as one file."""
 
-    def __init__(self, console: Console, parent: QWidget) -> None:
+    def __init__(self, console: Console, banner: Banner, parent: QWidget) -> None:
+        """Show messages in ``banner``, which is another card's as well: a page has room for so many."""
         super().__init__(parent)
         self._console = console
         self._question = Question(console.door, self)
@@ -30,7 +31,7 @@ class MovingCard(SettingsCard):
         self.export.clicked.connect(self._on_export)
         self.take_in = QPushButton(self.tr("Import configuration…"), self)
         self.take_in.clicked.connect(self._on_import)
-        self.banner = Banner(self)
+        self.banner = banner
         self.add_row(
             self.tr("Export"),
             self.tr("Platforms, standby machines, rules, hooks and notifications as one file."),

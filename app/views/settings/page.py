@@ -39,14 +39,14 @@ class SettingsPage(Page):
         self.notifications = NotificationsCard(console, ground)
         self.hooks = HooksCard(console, ground)
         self.vddk = VddkCard(console, ground)
-        self.moving = MovingCard(console, ground)
+        self.moving = MovingCard(console, self.general.banner, ground)
         self.places = PlacesCard(program.facts(), ground)
         self.about = AboutCard(program.facts(), ground)
         column = QVBoxLayout(ground)
         column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
         column.setSpacing(style.SPACE_M)
-        cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk, self.moving)
-        for card in (*cards, self.places, self.about):
+        cards = (self.general, self.limits, self.notifications, self.hooks, self.vddk)
+        for card in (*cards, self.moving, self.places, self.about):
             column.addWidget(card)
         column.addStretch(1)
         # Of the ground, not of the cards: the height of wrapped text is asked for by its width.

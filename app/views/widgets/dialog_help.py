@@ -197,6 +197,21 @@ _TEXTS: Final = {
         "<p>This key is shown once and kept nowhere. Print it or save it, lock it away, and only then tick the"
         " box.</p>",
     ),
+    "ExportDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Writes what is set up here into one file, for another workstation. Passwords and keys are in it only "
+        "with a passphrase, which nobody can find out again.</p>",
+    ),
+    "ImportDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Compares a file with what is here. What is new is added; what differs is left unless you choose to "
+        "replace it or to keep both. All of it is taken in at once, or nothing.</p>",
+    ),
+    "TakeOverDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>The rules of another console at this standby machine become those of this one. Do this when its "
+        "workstation is gone: from then on it writes nothing there.</p>",
+    ),
 }
 
 
