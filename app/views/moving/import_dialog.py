@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from app.contract.moving import ImportConfiguration, ImportItem, ImportPlan, ImportReport, ItemDecision, PlanImport
 from app.domain.moving import ItemChoice, ItemKind
@@ -21,6 +21,7 @@ from app.views.moving.words import (
 )
 from app.views.standbys.passphrases import secret_entry
 from app.views.widgets.form import FormDialog, grow_later
+from app.views.widgets.list_dialog import in_card
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.plain import Label
 from app.views.widgets.question import Question
@@ -104,12 +105,7 @@ class ImportDialog(FormDialog):
         self.table.setItemDelegateForColumn(2, PillDelegate(self.table))
         self.table.setMinimumHeight(style.DIALOG_HEIGHT // 2)
         self.table.selectionModel().selectionChanged.connect(self._on_selected)
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        inner = QVBoxLayout(card)
-        inner.setContentsMargins(1, 1, 1, 1)
-        inner.addWidget(self.table)
-        self.body.addWidget(card, 1)
+        self.body.addWidget(in_card(self.table, self), 1)
 
     def _build_choice(self) -> None:
         self.choice_name = Label(self)

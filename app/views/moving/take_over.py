@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 
 from PySide6.QtCore import QTime
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QLineEdit, QTimeEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QTimeEdit, QWidget
 
 from app.contract.moving import FoundConsole, FoundRule, TakeOver, TakeOverReport
 from app.contract.standbys import StandbyRow
@@ -14,6 +14,7 @@ from app.views import formatting, style
 from app.views.console import Console
 from app.views.widgets.count_box import CountBox
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.list_dialog import in_card
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.widgets.plain import Label
 from app.views.widgets.table import Table
@@ -102,12 +103,7 @@ class TakeOverDialog(FormDialog):
         self.table.setAccessibleName(self.tr("Rules at the standby machine"))
         self.table.setItemDelegateForColumn(2, PillDelegate(self.table))
         self.table.setMinimumHeight(style.DIALOG_HEIGHT // 3)
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        inner = QVBoxLayout(card)
-        inner.setContentsMargins(1, 1, 1, 1)
-        inner.addWidget(self.table)
-        self.body.addWidget(card, 1)
+        self.body.addWidget(in_card(self.table, self), 1)
 
     def _build_schedule(self) -> None:
         self.at = QTimeEdit(_AT, self)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QVBoxLayout,
     QWidget,
@@ -33,6 +32,7 @@ from app.views.icons import Glyph
 from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.list_dialog import in_card
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.plain import Label, MarkupBrowser, markup_of
 from app.views.widgets.question import Question
@@ -135,12 +135,7 @@ class PointSource(QWidget):
         self.actions_of_points.changed.connect(self._on_points_changed)
         self.stages = Stages(self.points, self._console.theme, self)
         self.stages.retry_wanted.connect(self._on_retry)
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(1, 1, 1, 1)
-        layout.addWidget(self.stages)
-        return card
+        return in_card(self.stages, self)
 
     def _build_facts(self) -> QWidget:
         self.facts = MarkupBrowser(self)

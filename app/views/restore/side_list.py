@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from app.models.rows import Column, RowModel
@@ -157,8 +157,4 @@ class SideList(QWidget, Generic[Row]):
         self.stop_chosen()
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.fill_menu(menu, row)
-        self.exporter.fill_menu(menu)
-        menu.popup(position)
+        self.exporter.pop_up(self, position, lambda menu: self.fill_menu(menu, row))

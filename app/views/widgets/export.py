@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
-from PySide6.QtCore import QObject, QStandardPaths, QTimer, QUrl, Signal
+from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
@@ -189,6 +189,14 @@ class TableExporter(QObject, Generic[Row]):
     def is_running(self) -> bool:
         """Return whether a file is being written."""
         return self._writer is not None
+
+    def pop_up(self, parent: QWidget, position: QPoint, fill: Callable[[QMenu], None]) -> None:
+        """Open a context menu with what ``fill`` puts into it, and the export at its end."""
+        menu = QMenu(parent)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        fill(menu)
+        self.fill_menu(menu)
+        menu.popup(position)
 
     def fill_menu(self, menu: QMenu) -> None:
         """Offer the export at the end of a context menu."""

@@ -1,10 +1,20 @@
 """The layout of dialogs that are a list: title, what the list means, the list in a card, and buttons."""
 
-from PySide6.QtWidgets import QDialog, QFrame, QLayout, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QFrame, QLayout, QVBoxLayout, QWidget
 
 from app.views import style
 from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
+
+
+def in_card(content: QWidget, parent: QWidget) -> QFrame:
+    """Put a list into a card, whose border stays free of it. Thread: GUI."""
+    card = QFrame(parent)
+    card.setProperty("role", "card")
+    inner = QVBoxLayout(card)
+    inner.setContentsMargins(1, 1, 1, 1)
+    inner.addWidget(content)
+    return card
 
 
 def lay_out_list(dialog: QDialog, meaning: str, stages: Stages, buttons: QLayout) -> QFrame:
@@ -17,11 +27,7 @@ def lay_out_list(dialog: QDialog, meaning: str, stages: Stages, buttons: QLayout
     help_text = Label(meaning, dialog)
     help_text.setProperty("role", "secondary")
     help_text.setWordWrap(True)
-    card = QFrame(dialog)
-    card.setProperty("role", "card")
-    inner = QVBoxLayout(card)
-    inner.setContentsMargins(1, 1, 1, 1)
-    inner.addWidget(stages)
+    card = in_card(stages, dialog)
     layout = QVBoxLayout(dialog)
     layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
     layout.setSpacing(style.SPACE_M)

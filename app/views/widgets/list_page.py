@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMenu
 
 from app.contract.base import Query
@@ -230,11 +230,7 @@ class ListPage(Page, Generic[Row]):
             self._ask()
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.fill_menu(menu, row)
-        self.exporter.fill_menu(menu)
-        menu.popup(position)
+        self.exporter.pop_up(self, position, lambda menu: self.fill_menu(menu, row))
 
     def _on_selected(self, _row: object) -> None:
         self.on_selection()
