@@ -24,8 +24,8 @@ from app.engine.instant.source import RecoveredDisk, recovered_disks
 from app.engine.platforms.diskcopy import copy_extents
 from app.engine.platforms.disks import DiskOpener
 from app.engine.reasons import LACKS_DISKS
-from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import compare_disk
+from app.engine.restore.creating import vm_or_nothing
 from app.engine.restore.target import marked_name
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import InstantFinishSpec
@@ -95,7 +95,6 @@ class ColdMove:
     ) -> tuple[RestoreTrace, CreatedVm]:
         """Create the VM and fill it, or leave nothing of it."""
         placement = self._placement(recovery, own)
-        journal = self._services.journal
         trace = RestoreTrace(
             task=self._task.id,
             platform=recovery.platform,
@@ -103,15 +102,8 @@ class ColdMove:
             name=own.name,
             created_as=placement.name,
         )
-        journal.note(trace)
-        try:
-            created = hypervisor.create_vm(saved, placement, log=self._context.log)
-        except VmCreationFailed:
-            close_trace(journal, trace)  # the port promises that nothing is left
-            raise
-        trace = replace(trace, created=created.id)
-        try:
-            journal.note(trace)
+        journal = self._services.journal
+        with vm_or_nothing(hypervisor, journal, self._context, trace, saved, placement) as (trace, created):
             for warning in created.warnings:
                 self._context.log.warning(messages.NOT_AS_IT_WAS, detail=warning)
             then = {disk.key: served[disk.path] for disk in own.details.disks}
@@ -119,10 +111,6 @@ class ColdMove:
             if len(pairs) != len(then):
                 raise VmCreationFailed(vm=own.name, detail=LACKS_DISKS.fill(disks=len(then) - len(pairs)))
             self._fill(hypervisor, recovery, placement, created, pairs)
-        except BaseException:
-            with self._context.cancel.shield():
-                remove_created(hypervisor, trace, journal, self._context.log)
-            raise
         return trace, created
 
     def _placement(self, recovery: InstantRecovery, own: OwnVm) -> VmPlacement:

@@ -30,8 +30,9 @@ from app.engine.points.reading import opened_point
 from app.engine.ports import RestoreJournal, RuleStore
 from app.engine.program.settings import EngineSettings
 from app.engine.reasons import LACKS_DISKS
-from app.engine.restore.cleanup import close_trace, remove_created
+from app.engine.restore.cleanup import close_trace
 from app.engine.restore.compare import compare_disk
+from app.engine.restore.creating import vm_or_nothing
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
@@ -180,22 +181,10 @@ class RestoreRun:
             replaced=target.replaced.id if target.replaced else None,
         )
         journal = self._journal
-        journal.note(trace)
-        try:
-            marked = replace(target.placement, mark=self._context.task)
-            created = hypervisor.create_vm(saved, marked, log=self._context.log)
-        except VmCreationFailed:
-            close_trace(journal, trace)  # the port promises that nothing is left
-            raise
-        trace = replace(trace, created=created.id)
-        try:
-            journal.note(trace)
+        marked = replace(target.placement, mark=self._context.task)
+        with vm_or_nothing(hypervisor, journal, self._context, trace, saved, marked) as (trace, created):
             self._context.log.info(messages.VM_CREATED, name=target.placement.name)
             self._fill_and_prove(hypervisor, point, target, created)
-        except BaseException:
-            with self._context.cancel.shield():
-                remove_created(hypervisor, trace, journal, self._context.log)
-            raise
         if original is not None:
             followed = self._followed(target)
             lacking = created.identity_warnings
